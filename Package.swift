@@ -1,0 +1,66 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// One block for every Swift target: the language mode of the day, unsafe code marked where it
+// stands, and no warning left for later.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableExperimentalFeature("SafeInteropWrappers"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "sluice",
+  products: [
+    .executable(name: "sluice", targets: ["sluice"]),
+    .executable(name: "origin", targets: ["origin"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    // Ground floor: knows nothing of HTTP.
+    .target(name: "CLibUV", path: "CLibUV", linkerSettings: [.linkedLibrary("uv")]),
+    .target(name: "Base", swiftSettings: strict),
+    .target(name: "Reactor", dependencies: ["Base", "CLibUV"], swiftSettings: strict),
+    // First floor: pure protocol and policy.
+    .target(name: "HTTP1", dependencies: ["Base"], swiftSettings: strict),
+    .target(name: "Observe", dependencies: ["Base"], swiftSettings: strict),
+    // Second floor: who receives the traffic.
+    .target(
+      name: "Upstream", dependencies: ["Base", "Reactor", "HTTP1", "Observe"],
+      swiftSettings: strict),
+    // Third floor: the work.
+    .target(
+      name: "Proxy", dependencies: ["Base", "Reactor", "HTTP1", "Observe", "Upstream"],
+      swiftSettings: strict),
+    // Roof.
+    .target(
+      name: "Configuration", dependencies: ["Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy"],
+      swiftSettings: strict),
+    .target(
+      name: "Server",
+      dependencies: [
+        "Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy", "Configuration",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "sluice",
+      dependencies: [
+        "Base", "Reactor", "Observe", "Upstream", "Configuration", "Server",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    // Tools.
+    .executableTarget(
+      name: "origin", dependencies: ["Base", "Reactor", "HTTP1"], path: "tools/origin",
+      swiftSettings: strict),
+  ]
+)

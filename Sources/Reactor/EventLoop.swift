@@ -1,0 +1,119 @@
+public import Base
+internal import CLibUV
+internal import Glibc
+
+/// One libuv loop and what its handles share: the read buffer, the timer wheel, the splice pipe.
+///
+/// Confined to the thread that runs it. Only `Mailbox` reaches it from elsewhere.
+@safe public final class EventLoop {
+  /// What one read can bring at most. Lent to whichever stream is readable, so an idle connection
+  /// owns no buffer.
+  public static let readBufferBytes = 64 * 1024
+
+  let raw: UnsafeMutablePointer<uv_loop_t>
+  private let readBuffer: UnsafeMutableRawPointer
+  private let wheelHandle: UnsafeMutablePointer<uv_timer_t>
+  private var wheel: TimerWheel
+  /// The tick for which `wheelHandle` is set; `.max` while it is stopped.
+  private var wheelTick = UInt64.max
+  private var isClosed = false
+  lazy var splicePipe = SplicePipe()
+
+  public init() throws(UVError) {
+    unsafe raw = .allocate(capacity: 1)
+    unsafe readBuffer = .allocate(byteCount: EventLoop.readBufferBytes, alignment: 64)
+    unsafe wheelHandle = .allocate(capacity: 1)
+    let status = unsafe uv_loop_init(raw)
+    if status < 0 {
+      unsafe raw.deallocate()
+      unsafe readBuffer.deallocate()
+      unsafe wheelHandle.deallocate()
+      throw UVError(code: status)
+    }
+    unsafe raw.pointee.data = readBuffer
+    unsafe wheel = TimerWheel(now: Instant(milliseconds: uv_now(raw)))
+    unsafe uv_timer_init(raw, wheelHandle)
+    // The wheel alone is no reason to go on: what it watches is.
+    unsafe uv_unref(clibuv_timer_handle(wheelHandle))
+    unsafe wheelHandle.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+  }
+
+  deinit {
+    precondition(isClosed, "an event loop is closed by its owner")
+    unsafe raw.deallocate()
+    unsafe readBuffer.deallocate()
+    unsafe wheelHandle.deallocate()
+  }
+
+  /// The monotonic time as of this turn of the loop.
+  public var now: Instant { Instant(milliseconds: unsafe uv_now(raw)) }
+
+  /// The monotonic time of this very moment, in nanoseconds. Costs a call into the vDSO.
+  public static var nanoseconds: UInt64 { uv_hrtime() }
+
+  /// Runs until `stop` is called or no handle is left that could bring an event.
+  public func run() { unsafe uv_run(raw, UV_RUN_DEFAULT) }
+
+  /// Makes `run` return after this turn. Only on the loop's own thread.
+  public func stop() { unsafe uv_stop(raw) }
+
+  /// Ends the loop: runs what close callbacks are due and frees it. Every handle must have been closed.
+  public func close() {
+    precondition(!isClosed)
+    unsafe uv_close(clibuv_timer_handle(wheelHandle), nil)
+    while unsafe uv_run(raw, UV_RUN_DEFAULT) != 0 {}
+    let status = unsafe uv_loop_close(raw)
+    precondition(status == 0, "a handle outlives its loop")
+    isClosed = true
+  }
+
+  // MARK: Timers
+
+  /// Sets `timer` to run out at `deadline`, whatever it was set to before. `.never` disarms it.
+  public func arm(_ timer: WheelTimer, deadline: Instant) {
+    if let tick = wheel.arm(timer, deadline: deadline), tick < wheelTick { startWheel(at: tick) }
+  }
+
+  /// Takes `timer` out. Needed before its owner goes.
+  public func cancel(_ timer: WheelTimer) { wheel.cancel(timer) }
+
+  private func startWheel(at tick: UInt64) {
+    guard !isClosed else { return }
+    wheelTick = tick
+    let due = tick * TimerWheel.tickMilliseconds
+    let now = unsafe uv_now(raw)
+    unsafe uv_timer_start(wheelHandle, wheelDidFire, due > now ? due - now : 0, 0)
+  }
+
+  fileprivate func turnWheel() {
+    wheelTick = .max
+    let now = self.now
+    while let due = wheel.nextSlot(now: now) {
+      for timer in due {
+        if timer.deadline <= now {
+          timer.deadline = .never
+          timer.handler.timeoutPassed(timer)
+        } else if timer.deadline != .never {
+          arm(timer, deadline: timer.deadline)
+        }
+      }
+    }
+    if let tick = wheel.nextTick(), tick < wheelTick { startWheel(at: tick) }
+  }
+
+  // MARK: Process-wide set-up
+
+  /// Once, before any socket is opened: raises the descriptor limit to the hard limit and turns
+  /// SIGPIPE into an error code. Returns the descriptors this process may hold.
+  public static func prepareProcess() -> Int {
+    clibuv_ignore_broken_pipe()
+    return Int(clibuv_raise_descriptor_limit())
+  }
+
+  /// The cores this process may use.
+  public static var coreCount: Int { Int(uv_available_parallelism()) }
+}
+
+private func wheelDidFire(_ handle: UnsafeMutablePointer<uv_timer_t>?) {
+  unsafe Unmanaged<EventLoop>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef { $0.turnWheel() }
+}

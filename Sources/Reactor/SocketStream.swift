@@ -1,0 +1,371 @@
+public import Base
+internal import CLibUV
+internal import Glibc
+
+/// What a stream tells its owner. One witness call per event; class-bound, so no boxing.
+public protocol StreamHandler: AnyObject {
+  /// An outgoing connection is established.
+  func streamDidConnect()
+  /// `bytes` is valid only for this call. Copy what must outlive it.
+  func streamDidReceive(_ bytes: Span<UInt8>)
+  /// There is something to read, in `.readiness` mode: nothing was read.
+  func streamIsReadable()
+  /// Everything that had been queued is with the kernel.
+  func streamDidDrain()
+  /// The peer will send nothing more (`nil`), or the connection failed. Nothing more is received.
+  func streamDidEnd(_ error: UVError?)
+}
+
+/// What became of bytes given to `SocketStream.write`.
+public enum WriteOutcome {
+  /// The kernel has them all.
+  case sent
+  /// Some are kept in the stream's queue; `streamDidDrain` follows. Pause the source meanwhile.
+  case queued
+  /// The connection is broken; the owner closes it.
+  case failed(UVError)
+}
+
+/// One connected TCP or unix-domain socket on one loop.
+///
+/// Ownership: libuv holds one retain from `init` until its close callback, so the object outlives
+/// every callback that libuv can still make.
+@safe public final class SocketStream {
+  private enum Phase { case connecting, open, closing, closed }
+  /// How arriving data is told: read into the loop's buffer, or only announced.
+  public enum ReadMode { case bytes, readiness }
+
+  let handle: UnsafeMutablePointer<uv_stream_t>
+  unowned let loop: EventLoop
+  private var handler: (any StreamHandler)?
+  /// Non-nil exactly while bytes wait for the kernel.
+  private var queue: WriteQueue?
+  private var phase: Phase
+  private let isPipe: Bool
+  public private(set) var isReading = false
+  fileprivate private(set) var readMode = ReadMode.bytes
+  private var shutsDownWhenDrained = false
+
+  private init(isPipe: Bool, phase: Phase, on loop: EventLoop) {
+    self.loop = loop
+    self.isPipe = isPipe
+    self.phase = phase
+    if isPipe {
+      let pipe = UnsafeMutablePointer<uv_pipe_t>.allocate(capacity: 1)
+      unsafe uv_pipe_init(loop.raw, pipe, 0)
+      unsafe handle = clibuv_pipe_stream(pipe)
+    } else {
+      let tcp = UnsafeMutablePointer<uv_tcp_t>.allocate(capacity: 1)
+      unsafe uv_tcp_init(loop.raw, tcp)
+      unsafe handle = clibuv_tcp_stream(tcp)
+    }
+    unsafe handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
+  }
+
+  /// Takes the connection that waits at `listener`. `nil` when it has gone meanwhile.
+  convenience init?(accepting listener: UnsafeMutablePointer<uv_stream_t>, isPipe: Bool, on loop: EventLoop) {
+    self.init(isPipe: isPipe, phase: .open, on: loop)
+    guard unsafe uv_accept(listener, handle) == 0 else {
+      close()
+      return nil
+    }
+  }
+
+  /// A stream towards `address`. `connect` begins; `streamDidConnect` or `streamDidEnd` follows.
+  public convenience init(towards address: SocketAddress, on loop: EventLoop) {
+    let isPipe = if case .unix = address { true } else { false }
+    self.init(isPipe: isPipe, phase: .connecting, on: loop)
+  }
+
+  /// Begins to connect. Returns what failed at once, such as no descriptor left; the owner then closes.
+  public func connect(to address: SocketAddress, handler: any StreamHandler) -> UVError? {
+    precondition(phase == .connecting)
+    self.handler = handler
+    let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
+    var status: Int32 = 0
+    switch address {
+    case .unix(let path):
+      // Reports every failure through the callback.
+      unsafe uv_pipe_connect(request, clibuv_stream_pipe(handle), path, didConnect)
+    case .ip:
+      status = unsafe address.withSockaddr { raw, _ in
+        unsafe uv_tcp_connect(request, clibuv_stream_tcp(handle), raw, didConnect)
+      }
+    }
+    guard status < 0 else { return nil }
+    unsafe request.deallocate()
+    return UVError(code: status)
+  }
+
+  /// Gives the stream its owner. Needed before the first event.
+  public func setHandler(_ handler: any StreamHandler) { self.handler = handler }
+
+  // MARK: Reading
+
+  public func startReading() {
+    guard phase == .open, !isReading else { return }
+    isReading = true
+    unsafe uv_read_start(handle, lendBuffer, didRead)
+  }
+
+  /// Stops until `startReading`. Costs two calls of epoll_ctl in all: for back-pressure, not for
+  /// every exchange.
+  public func pauseReading() {
+    guard isReading else { return }
+    isReading = false
+    unsafe uv_read_stop(handle)
+  }
+
+  /// Chooses between reading and being told. Free: libuv asks for a buffer before each read.
+  public func setReadMode(_ mode: ReadMode) { readMode = mode }
+
+  // MARK: Writing
+
+  public var hasQueuedBytes: Bool { queue != nil }
+
+  /// Writes what the kernel takes now and queues the rest, in order after what is queued already.
+  public func write(_ bytes: Span<UInt8>) -> WriteOutcome { write(bytes, Span(), Span()) }
+
+  /// Writes a buffer, and `part` behind it with the same system call.
+  public func write(_ buffer: borrowing ByteBuffer, _ part: Span<UInt8> = Span()) -> WriteOutcome {
+    write(buffer.span, part, Span())
+  }
+
+  /// Writes up to three pieces with one system call.
+  public func write(_ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8> = Span()) -> WriteOutcome {
+    guard phase == .open else { return .failed(.canceled) }
+    if let queue {
+      queue.gathering.append(first)
+      queue.gathering.append(second)
+      queue.gathering.append(third)
+      return .queued
+    }
+    let total = first.count + second.count + third.count
+    if total == 0 { return .sent }
+    let status = unsafe first.withUnsafeBufferPointer { one in
+      unsafe second.withUnsafeBufferPointer { two in
+        unsafe third.withUnsafeBufferPointer { three in
+          unsafe clibuv_try_write(
+            handle, one.baseAddress, one.count, two.baseAddress, two.count, three.baseAddress, three.count)
+        }
+      }
+    }
+    if Int(status) == total { return .sent }
+    if status < 0, status != UV_EAGAIN.rawValue { return .failed(UVError(code: status)) }
+    var taken = max(0, Int(status))
+    let queue = WriteQueue(capacity: total - taken)
+    enqueue(first, skipping: &taken, in: queue)
+    enqueue(second, skipping: &taken, in: queue)
+    enqueue(third, skipping: &taken, in: queue)
+    self.queue = queue
+    return submit(queue)
+  }
+
+  private func enqueue(_ piece: Span<UInt8>, skipping taken: inout Int, in queue: WriteQueue) {
+    let skipped = min(taken, piece.count)
+    taken -= skipped
+    queue.gathering.append(piece, from: skipped, to: piece.count)
+  }
+
+  /// Queues bytes that a full pipe gave back. Same contract as `write`.
+  func write(owned bytes: consuming ByteBuffer) -> WriteOutcome {
+    precondition(queue == nil)
+    let queue = WriteQueue(capacity: 0)
+    queue.gathering = bytes
+    self.queue = queue
+    return submit(queue)
+  }
+
+  private func submit(_ queue: WriteQueue) -> WriteOutcome {
+    let status = unsafe queue.submit(to: handle)
+    if status < 0 {
+      self.queue = nil
+      return .failed(UVError(code: status))
+    }
+    return .queued
+  }
+
+  fileprivate func wrote(_ status: Int32) {
+    guard phase == .open, let queue else { return }
+    if status < 0 {
+      self.queue = nil
+      handler?.streamDidEnd(UVError(code: status))
+      return
+    }
+    if !queue.gathering.isEmpty {
+      if case .failed(let error) = submit(queue) { handler?.streamDidEnd(error) }
+      return
+    }
+    self.queue = nil
+    if shutsDownWhenDrained { shutDownNow() }
+    handler?.streamDidDrain()
+  }
+
+  /// Ends our direction once everything queued is sent (half close). Reading goes on.
+  public func shutDown() {
+    guard phase == .open, !shutsDownWhenDrained else { return }
+    shutsDownWhenDrained = true
+    if queue == nil { shutDownNow() }
+  }
+
+  private func shutDownNow() {
+    let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
+    let status = unsafe uv_shutdown(request, handle) { request, _ in unsafe request!.deallocate() }
+    // Already cut by the peer: its end is told by the read side.
+    if status < 0 { unsafe request.deallocate() }
+  }
+
+  // MARK: State of the connection
+
+  /// Whether the peer has sent or closed since the last turn of the loop. One system call.
+  public func peekIsReadable() -> Bool { unsafe clibuv_stream_is_readable(handle) != 0 }
+
+  /// No Nagle delay. Streams from a `SocketListener` have it already.
+  public func setNoDelay() {
+    if !isPipe { unsafe uv_tcp_nodelay(clibuv_stream_tcp(handle), 1) }
+  }
+
+  /// The address of the other side. `nil` for unix-domain sockets and when it has gone.
+  public func peerAddress() -> SocketAddress? {
+    guard !isPipe else { return nil }
+    var storage = sockaddr_storage()
+    var length = Int32(MemoryLayout<sockaddr_storage>.size)
+    return unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
+        guard unsafe uv_tcp_getpeername(clibuv_stream_tcp(handle), raw, &length) == 0 else { return nil }
+        return unsafe SocketAddress(raw)
+      }
+    }
+  }
+
+  public var isOpen: Bool { phase == .open }
+  public var isUnix: Bool { isPipe }
+
+  // MARK: Closing
+
+  /// Idempotent. The handler hears nothing after this returns.
+  public func close() {
+    guard phase != .closing, phase != .closed else { return }
+    phase = .closing
+    isReading = false
+    handler = nil
+    unsafe uv_close(clibuv_stream_handle(handle), streamDidClose)
+  }
+
+  /// Closes so that the peer cannot take what it has for the whole: by a reset.
+  public func reset() {
+    if phase == .open { unsafe clibuv_reset_on_close(handle) }
+    close()
+  }
+
+  fileprivate func connected(_ status: Int32) {
+    guard phase == .connecting else { return }
+    if status < 0 {
+      handler?.streamDidEnd(UVError(code: status))
+      return
+    }
+    phase = .open
+    handler?.streamDidConnect()
+  }
+
+  fileprivate func received(_ bytes: Span<UInt8>) { handler?.streamDidReceive(bytes) }
+
+  fileprivate func becameReadable() { handler?.streamIsReadable() }
+
+  fileprivate func ended(_ error: UVError?) {
+    pauseReading()
+    handler?.streamDidEnd(error)
+  }
+
+  /// The end of the stream was met by `SplicePipe`, not by a read.
+  func spliceEnded(_ error: UVError?) { ended(error) }
+
+  fileprivate func released() {
+    precondition(phase == .closing)
+    phase = .closed
+  }
+
+  deinit {
+    precondition(phase == .closed, "freed before the close callback")
+    if isPipe {
+      unsafe clibuv_stream_pipe(handle).deallocate()
+    } else {
+      unsafe clibuv_stream_tcp(handle).deallocate()
+    }
+  }
+}
+
+/// Bytes that the kernel did not take yet. Exists only while there are such bytes.
+@safe private final class WriteQueue {
+  /// With libuv, untouchable until its callback.
+  private var inFlight = ByteBuffer()
+  /// Behind it.
+  var gathering: ByteBuffer
+  private let request: UnsafeMutablePointer<uv_write_t>
+
+  init(capacity: Int) {
+    gathering = ByteBuffer(capacity: capacity)
+    unsafe request = .allocate(capacity: 1)
+  }
+
+  deinit { unsafe request.deallocate() }
+
+  /// Hands what was gathered to libuv. The queue lives until the callback: libuv's retain on it.
+  func submit(to handle: UnsafeMutablePointer<uv_stream_t>) -> Int32 {
+    inFlight = exchange(&gathering, with: ByteBuffer())
+    unsafe request.pointee.data = Unmanaged.passRetained(self).toOpaque()
+    let status = unsafe inFlight.withUnsafeBytes { bytes in
+      unsafe clibuv_write(request, handle, bytes.baseAddress!, bytes.count, didWrite)
+    }
+    if status < 0 { unsafe Unmanaged.passUnretained(self).release() }
+    return status
+  }
+}
+
+// libuv's callbacks: find the object, call one method, nothing else.
+
+private func lendBuffer(
+  _ handle: UnsafeMutablePointer<uv_handle_t>?, _ suggested: Int, _ buffer: UnsafeMutablePointer<uv_buf_t>?
+) {
+  let mode = unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef { $0.readMode }
+  if mode == .readiness {
+    // No buffer: libuv calls back with UV_ENOBUFS and does not read.
+    unsafe buffer!.pointee = uv_buf_init(nil, 0)
+  } else {
+    unsafe buffer!.pointee = uv_buf_init(
+      handle!.pointee.loop.pointee.data.assumingMemoryBound(to: CChar.self), UInt32(EventLoop.readBufferBytes))
+  }
+}
+
+private func didRead(
+  _ handle: UnsafeMutablePointer<uv_stream_t>?, _ count: Int, _ buffer: UnsafePointer<uv_buf_t>?
+) {
+  unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef { stream in
+    switch count {
+    case 1...:
+      let base = unsafe UnsafeRawPointer(buffer!.pointee.base!).assumingMemoryBound(to: UInt8.self)
+      stream.received(unsafe Span(_unsafeStart: base, count: count))
+    case 0: break  // EAGAIN: nothing arrived.
+    case Int(UV_ENOBUFS.rawValue): stream.becameReadable()
+    case Int(UV_EOF.rawValue): stream.ended(nil)
+    default: stream.ended(UVError(code: Int32(count)))
+    }
+  }
+}
+
+private func didWrite(_ request: UnsafeMutablePointer<uv_write_t>?, _ status: Int32) {
+  let stream = unsafe Unmanaged<SocketStream>.fromOpaque(request!.pointee.handle.pointee.data)
+  let queue = unsafe Unmanaged<WriteQueue>.fromOpaque(request!.pointee.data)
+  unsafe stream._withUnsafeGuaranteedRef { $0.wrote(status) }
+  unsafe queue.release()
+}
+
+private func didConnect(_ request: UnsafeMutablePointer<uv_connect_t>?, _ status: Int32) {
+  let stream = unsafe Unmanaged<SocketStream>.fromOpaque(request!.pointee.handle.pointee.data)
+  unsafe request!.deallocate()
+  unsafe stream._withUnsafeGuaranteedRef { $0.connected(status) }
+}
+
+private func streamDidClose(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
+  unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data).takeRetainedValue().released()
+}
