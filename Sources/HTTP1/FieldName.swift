@@ -1,0 +1,122 @@
+internal import Base
+
+/// The field names that some room treats specially; `other` is every other name.
+///
+/// Known names are compared by their letters alone, folded to lower case (RFC 9110 §5.1).
+public enum FieldName: UInt8, Sendable {
+  case other = 0
+  case host
+  case connection
+  case contentLength
+  case transferEncoding
+  case te
+  case trailer
+  case upgrade
+  case expect
+  case keepAlive
+  case proxyConnection
+  case via
+  case date
+  case server
+  case xForwardedFor
+  case xForwardedProto
+  case xForwardedHost
+  case forwarded
+  case userAgent
+  case referer
+  case contentType
+  case maxForwards
+  case http2Settings
+  case authorization
+  case cookie
+  case setCookie
+  case cacheControl
+  case age
+  case contentEncoding
+  case contentRange
+  case proxyAuthenticate
+  case proxyAuthorization
+  case authenticationInfo
+  case xRealIP
+  case location
+
+  /// A bit of its own for each known name, for sets of names in one word.
+  @inlinable public var bit: UInt64 { 1 << UInt64(rawValue) }
+
+  /// Finds the name at `bytes[start..<end]`, which must be a token (RFC 9110 §5.6.2).
+  ///
+  /// The constants are the lower-case name in little-endian words of eight letters, the last padded
+  /// with 0x20: one load and one comparison a word. Only letters, digits and `-` occur in known names,
+  /// and no other token character folds onto those.
+  public static func find(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> FieldName {
+    let count = end - start
+    let first = ByteScan.foldedWord(bytes, at: start, count: min(8, count))
+    switch count {
+    case 2:
+      if first == 0x2020_2020_2020_6574 { return .te }
+    case 3:
+      if first == 0x2020_2020_2061_6976 { return .via }
+      if first == 0x2020_2020_2065_6761 { return .age }
+    case 4:
+      if first == 0x2020_2020_7473_6f68 { return .host }
+      if first == 0x2020_2020_6574_6164 { return .date }
+    case 6:
+      if first == 0x2020_7463_6570_7865 { return .expect }
+      if first == 0x2020_7265_7672_6573 { return .server }
+      if first == 0x2020_6569_6b6f_6f63 { return .cookie }
+    case 7:
+      if first == 0x2072_656c_6961_7274 { return .trailer }
+      if first == 0x2065_6461_7267_7075 { return .upgrade }
+      if first == 0x2072_6572_6566_6572 { return .referer }
+    case 8:
+      if first == 0x6e6f_6974_6163_6f6c { return .location }
+    case 9:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 1)
+      if first == 0x6564_7261_7772_6f66, second == 0x2020_2020_2020_2064 { return .forwarded }
+      if first == 0x692d_6c61_6572_2d78, second == 0x2020_2020_2020_2070 { return .xRealIP }
+    case 10:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 2)
+      if first == 0x6974_6365_6e6e_6f63, second == 0x2020_2020_2020_6e6f { return .connection }
+      if first == 0x696c_612d_7065_656b, second == 0x2020_2020_2020_6576 { return .keepAlive }
+      if first == 0x6567_612d_7265_7375, second == 0x2020_2020_2020_746e { return .userAgent }
+      if first == 0x6b6f_6f63_2d74_6573, second == 0x2020_2020_2020_6569 { return .setCookie }
+    case 12:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 4)
+      if first == 0x2d74_6e65_746e_6f63, second == 0x2020_2020_6570_7974 { return .contentType }
+      if first == 0x7772_6f66_2d78_616d, second == 0x2020_2020_7364_7261 { return .maxForwards }
+    case 13:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 5)
+      if first == 0x7a69_726f_6874_7561, second == 0x2020_206e_6f69_7461 { return .authorization }
+      if first == 0x6f63_2d65_6863_6163, second == 0x2020_206c_6f72_746e { return .cacheControl }
+      if first == 0x2d74_6e65_746e_6f63, second == 0x2020_2065_676e_6172 { return .contentRange }
+    case 14:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 6)
+      if first == 0x2d74_6e65_746e_6f63, second == 0x2020_6874_676e_656c { return .contentLength }
+      if first == 0x6573_2d32_7074_7468, second == 0x2020_7367_6e69_7474 { return .http2Settings }
+    case 15:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 7)
+      if first == 0x7261_7772_6f66_2d78, second == 0x2072_6f66_2d64_6564 { return .xForwardedFor }
+    case 16:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
+      if first == 0x6f63_2d79_786f_7270, second == 0x6e6f_6974_6365_6e6e { return .proxyConnection }
+      if first == 0x7261_7772_6f66_2d78, second == 0x7473_6f68_2d64_6564 { return .xForwardedHost }
+      if first == 0x2d74_6e65_746e_6f63, second == 0x676e_6964_6f63_6e65 { return .contentEncoding }
+    case 17:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
+      let third = ByteScan.foldedWord(bytes, at: start + 16, count: 1)
+      if first == 0x7265_6673_6e61_7274, second == 0x6e69_646f_636e_652d, third == 0x2020_2020_2020_2067 { return .transferEncoding }
+      if first == 0x7261_7772_6f66_2d78, second == 0x746f_7270_2d64_6564, third == 0x2020_2020_2020_206f { return .xForwardedProto }
+    case 18:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
+      let third = ByteScan.foldedWord(bytes, at: start + 16, count: 2)
+      if first == 0x7561_2d79_786f_7270, second == 0x6163_6974_6e65_6874, third == 0x2020_2020_2020_6574 { return .proxyAuthenticate }
+    case 19:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
+      let third = ByteScan.foldedWord(bytes, at: start + 16, count: 3)
+      if first == 0x7561_2d79_786f_7270, second == 0x7461_7a69_726f_6874, third == 0x2020_2020_206e_6f69 { return .proxyAuthorization }
+      if first == 0x6974_6e65_6874_7561, second == 0x692d_6e6f_6974_6163, third == 0x2020_2020_206f_666e { return .authenticationInfo }
+    default: break
+    }
+    return .other
+  }
+}

@@ -1,0 +1,26 @@
+/// Character classes of RFC 9110 §5.6.2 and RFC 3986, as bit sets in registers: no table to load.
+enum Token {
+  /// ! # $ % & ' * + - . 0-9
+  private static let low: UInt64 =
+    1 << 0x21 | 1 << 0x23 | 1 << 0x24 | 1 << 0x25 | 1 << 0x26 | 1 << 0x27 | 1 << 0x2A | 1 << 0x2B | 1 << 0x2D
+    | 1 << 0x2E | 0x3FF << 0x30
+  /// A-Z ^ _ ` a-z | ~
+  private static let high: UInt64 =
+    0x3FF_FFFF << 1 | 1 << 0x1E | 1 << 0x1F | 1 << 0x20 | 0x3FF_FFFF << 0x21 | 1 << 0x3C | 1 << 0x3E
+
+  /// `tchar`, RFC 9110 §5.6.2.
+  @inline(__always) static func contains(_ byte: UInt8) -> Bool {
+    if byte < 0x40 { return low >> UInt64(byte) & 1 != 0 }
+    return byte < 0x80 && high >> UInt64(byte & 0x3F) & 1 != 0
+  }
+
+  /// What a request target may hold: visible ASCII without `#`, which starts a fragment, and a fragment
+  /// is never sent (RFC 9110 §7.1). Wider than RFC 3986: quotes, braces, `|` and `\` do occur and every
+  /// parser around us reads them alike.
+  @inline(__always) static func isTarget(_ byte: UInt8) -> Bool {
+    byte > 0x20 && byte < 0x7F && byte != 0x23
+  }
+
+  /// Space or tab.
+  @inline(__always) static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+}
