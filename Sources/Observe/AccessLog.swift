@@ -1,0 +1,175 @@
+public import Base
+
+/// Where finished lines go: a thread that may block.
+public protocol LineSink: Sendable {
+  /// Takes whole lines. Never blocks; drops them (and counts that) when the reader is too slow.
+  func submit(_ lines: consuming ByteBuffer)
+}
+
+/// What one exchange leaves behind. Ranges are offsets into `text`, which is as the client sent it.
+public struct AccessRecord: ~Copyable {
+  public var text: ByteBuffer
+  public var requestLine = 0..<0
+  public var referer = 0..<0
+  public var userAgent = 0..<0
+  public var host = 0..<0
+  public var status = 0
+  /// Body bytes sent to the client.
+  public var bodyBytes = 0
+  public var startNanoseconds: UInt64 = 0
+  /// From the start; `nil` where that point was not reached.
+  public var connectedNanoseconds: UInt64?
+  public var respondedNanoseconds: UInt64?
+  public var endpoint: String?
+  public var tries = 0
+  /// Why the exchange did not go as it should. `nil` when it did.
+  public var reason: String?
+
+  public init() { text = ByteBuffer() }
+
+  /// Ready for the next exchange; keeps its memory.
+  public mutating func removeAll() {
+    text.removeAll()
+    (requestLine, referer, userAgent, host) = (0..<0, 0..<0, 0..<0, 0..<0)
+    (status, bodyBytes, tries) = (0, 0, 0)
+    (connectedNanoseconds, respondedNanoseconds, endpoint, reason) = (nil, nil, nil, nil)
+  }
+
+  /// Copies `bytes[range]` and returns where it is now.
+  public mutating func keep(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+    let start = text.count
+    text.append(bytes, from: range.lowerBound, to: range.upperBound)
+    return start..<text.count
+  }
+}
+
+/// One loop's access log: lines are put together here and handed on in blocks.
+public final class AccessLog {
+  private static let blockBytes = 32 * 1024
+  private let format: LogSettings.Format
+  private let sink: any LineSink
+  private var buffer = ByteBuffer()
+
+  public init(format: LogSettings.Format, sink: any LineSink) {
+    self.format = format
+    self.sink = sink
+  }
+
+  /// Appends the line of one exchange.
+  /// - Parameters:
+  ///   - time: the wall clock as `21/Nov/2026:08:49:37 +0000`.
+  ///   - client: the peer's address; `nil` for a unix-domain socket.
+  public func record(
+    _ record: borrowing AccessRecord, time: borrowing ByteBuffer, client: IPAddress?, endNanoseconds: UInt64
+  ) {
+    switch format {
+    case .text: appendText(record, time: time, client: client, end: endNanoseconds)
+    case .json: appendJSON(record, time: time, client: client, end: endNanoseconds)
+    }
+    if buffer.count >= AccessLog.blockBytes { flush() }
+  }
+
+  /// Hands on what there is. Called by a timer, so that a quiet server's lines are seen soon.
+  public func flush() {
+    guard !buffer.isEmpty else { return }
+    let block = exchange(&buffer, with: ByteBuffer(capacity: AccessLog.blockBytes + 4096))
+    sink.submit(block)
+  }
+
+  /// The combined log format that every reader of web logs knows, then ours as `name=value`.
+  private func appendText(_ record: borrowing AccessRecord, time: borrowing ByteBuffer, client: IPAddress?, end: UInt64) {
+    if let client { buffer.append(client) } else { buffer.append("unix:") }
+    buffer.append(" - - [")
+    buffer.append(time)
+    buffer.append("] \"")
+    appendQuoted(record.text.span, record.requestLine)
+    buffer.append("\" ")
+    buffer.append(decimal: record.status)
+    buffer.append(" ")
+    buffer.append(decimal: record.bodyBytes)
+    buffer.append(" \"")
+    appendQuoted(record.text.span, record.referer)
+    buffer.append("\" \"")
+    appendQuoted(record.text.span, record.userAgent)
+    buffer.append("\" upstream=")
+    buffer.append(record.endpoint ?? "-")
+    buffer.append(" total_ms=")
+    appendMilliseconds(end &- record.startNanoseconds)
+    buffer.append(" connect_ms=")
+    appendMilliseconds(record.connectedNanoseconds)
+    buffer.append(" response_ms=")
+    appendMilliseconds(record.respondedNanoseconds)
+    buffer.append(" tries=")
+    buffer.append(decimal: record.tries)
+    buffer.append(" reason=")
+    buffer.append(record.reason ?? "-")
+    buffer.append("\n")
+  }
+
+  private func appendJSON(_ record: borrowing AccessRecord, time: borrowing ByteBuffer, client: IPAddress?, end: UInt64) {
+    buffer.append("{\"time\":\"")
+    buffer.append(time)
+    buffer.append("\",\"client\":\"")
+    if let client { buffer.append(client) } else { buffer.append("unix:") }
+    buffer.append("\",\"request\":\"")
+    appendQuoted(record.text.span, record.requestLine)
+    buffer.append("\",\"host\":\"")
+    appendQuoted(record.text.span, record.host)
+    buffer.append("\",\"status\":")
+    buffer.append(decimal: record.status)
+    buffer.append(",\"bytes\":")
+    buffer.append(decimal: record.bodyBytes)
+    buffer.append(",\"referer\":\"")
+    appendQuoted(record.text.span, record.referer)
+    buffer.append("\",\"user_agent\":\"")
+    appendQuoted(record.text.span, record.userAgent)
+    buffer.append("\",\"upstream\":\"")
+    buffer.append(record.endpoint ?? "-")
+    buffer.append("\",\"total_ms\":")
+    appendMilliseconds(end &- record.startNanoseconds)
+    if let connected = record.connectedNanoseconds {
+      buffer.append(",\"connect_ms\":")
+      appendMilliseconds(connected)
+    }
+    if let responded = record.respondedNanoseconds {
+      buffer.append(",\"response_ms\":")
+      appendMilliseconds(responded)
+    }
+    buffer.append(",\"tries\":")
+    buffer.append(decimal: record.tries)
+    buffer.append(",\"reason\":\"")
+    buffer.append(record.reason ?? "-")
+    buffer.append("\"}\n")
+  }
+
+  /// Nothing a client sends can end a quoted value or a line, or reach a terminal as a control sequence.
+  private func appendQuoted(_ text: Span<UInt8>, _ range: Range<Int>) {
+    if range.isEmpty { return buffer.append("-") }
+    for index in range {
+      let byte = text[index]
+      if byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C {
+        buffer.append(byte)
+      } else if format == .json {
+        // Latin-1, as RFC 9110 §5.5 has obs-text; always valid JSON.
+        buffer.append("\\u00")
+        appendHexPair(byte)
+      } else {
+        buffer.append("\\x")
+        appendHexPair(byte)
+      }
+    }
+  }
+
+  private func appendHexPair(_ byte: UInt8) {
+    if byte < 16 { buffer.append("0") }
+    buffer.append(hex: Int(byte))
+  }
+
+  private func appendMilliseconds(_ nanoseconds: UInt64?) {
+    guard let nanoseconds else { return buffer.append("-") }
+    let microseconds = Int(nanoseconds / 1000)
+    buffer.append(decimal: microseconds / 1000)
+    buffer.append(".")
+    buffer.append(decimal: microseconds % 1000, width: 3)
+  }
+}
