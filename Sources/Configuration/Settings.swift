@@ -1,0 +1,26 @@
+public import Base
+public import Observe
+public import Proxy
+public import Reactor
+public import Upstream
+
+/// Everything a running Sluice is told, gathered from the environment.
+public struct Settings: Sendable {
+  public var listen: [SocketAddress]
+  /// Reactors: threads with a loop each.
+  public var workers: Int
+  /// How long a drain may take before connections are cut.
+  public var drainTimeout = Interval.seconds(25)
+  /// How long connections are still accepted after SIGTERM.
+  public var preDrain = Interval(milliseconds: 0)
+  public var upstream: UpstreamSettings
+  public var proxy = ProxySettings()
+  public var log = LogSettings()
+
+  public init(listen: [SocketAddress], upstream: UpstreamSettings, workers: Int = 1) {
+    precondition(workers > 0)
+    self.listen = listen
+    self.upstream = upstream
+    self.workers = workers
+  }
+}

@@ -1,0 +1,331 @@
+internal import Base
+internal import HTTP1
+internal import Observe
+internal import Reactor
+
+/// One connection from a client: reads heads, opens exchanges one after the other, and closes so that
+/// the last answer arrives.
+final class ClientConnection: StreamHandler, TimeoutHandler {
+  private enum Phase {
+    /// Waiting for a request head, or amid one.
+    case head
+    /// `exchange` is non-nil.
+    case exchange
+    /// The exchange is done; some of its answer is still in the stream's queue.
+    case flushing
+    /// Our side is ended; what the client still sends is read and dropped, so that no reset overtakes
+    /// the answer on its way (RFC 9112 §9.6).
+    case lingering
+    /// Waiting for the queue to empty before closing.
+    case closing
+    case closed
+  }
+
+  private static let inboxBytesMax = 16 * 1024
+  private static let lingerBytesMax = 1024 * 1024
+  private static let lingerTime = Interval.seconds(2)
+
+  unowned let context: ProxyContext
+  let stream: SocketStream
+  private(set) lazy var timer = WheelTimer(handler: self)
+  /// `nil` for unix-domain sockets.
+  let peer: IPAddress?
+  let isTrusted: Bool
+  var registryIndex = 0
+  private var phase = Phase.head
+  /// Bytes that came before they could be used: part of a head, the next request, a body that the
+  /// origin is not ready for. Owns memory only while there are any.
+  private var inbox = ByteBuffer()
+  private var exchange: Exchange?
+  private var lingerBytes = 0
+  /// `feed` is on the stack: whoever makes progress possible need not call it.
+  private var isFeeding = false
+  private var hasServed = false
+
+  init(_ stream: SocketStream, context: ProxyContext) {
+    self.stream = stream
+    self.context = context
+    var address: IPAddress?
+    if case .ip(let ip, _)? = stream.peerAddress() { address = ip }
+    peer = address
+    if let address {
+      isTrusted = context.settings.trustedProxies.contains { $0.contains(address) }
+    } else {
+      isTrusted = stream.isUnix && context.settings.trustsUnixPeers
+    }
+  }
+
+  func start() {
+    stream.setHandler(self)
+    arm(context.settings.headTimeout)
+    stream.startReading()
+  }
+
+  /// Between requests, with nothing of the next one here.
+  var isIdle: Bool { phase == .head && inbox.isEmpty }
+
+  func arm(_ timeout: Interval) { context.loop.arm(timer, deadline: context.loop.now.advanced(by: timeout)) }
+
+  // MARK: Bytes from the client
+
+  func streamDidConnect() {}
+
+  func streamDidReceive(_ bytes: Span<UInt8>) {
+    guard inbox.isEmpty else {
+      let wasIncompleteHead = phase == .head
+      inbox.append(bytes)
+      // A head is read again from its start when a line was completed, not for every byte that comes.
+      if wasIncompleteHead, inbox.count <= context.settings.limits.headBytesMax,
+        ByteScan.first(0x0A, in: bytes, from: 0) == bytes.count
+      {
+        return
+      }
+      pump()
+      return
+    }
+    let used = feed(bytes)
+    guard used < bytes.count, phase != .closed else { return }
+    inbox.append(bytes, from: used, to: bytes.count)
+    keepInbox()
+  }
+
+  /// Tries again with what is in the inbox: the origin is ready, or the exchange before is done.
+  func pump() {
+    guard !isFeeding else { return }
+    if !inbox.isEmpty {
+      var buffer = ByteBuffer()
+      swap(&buffer, &inbox)
+      let used = feed(buffer.span)
+      buffer.consume(used)
+      if phase == .closed { return }
+      if !buffer.isEmpty { swap(&buffer, &inbox) }
+    }
+    keepInbox()
+  }
+
+  /// After some bytes could not be used: sets the deadline of a partial head, pauses or resumes.
+  private func keepInbox() {
+    if phase == .head, !inbox.isEmpty, !isReadingHead {
+      isReadingHead = true
+      arm(context.settings.headTimeout)
+    }
+    let wantsBytes =
+      switch phase {
+      case .head, .lingering: true
+      case .exchange: inbox.count < ClientConnection.inboxBytesMax && exchange?.isWaitingForSink != true
+      case .flushing: inbox.count < ClientConnection.inboxBytesMax
+      case .closing, .closed: false
+      }
+    if wantsBytes { stream.startReading() } else { stream.pauseReading() }
+  }
+
+  /// The head timeout runs already for the head that is in the inbox.
+  private var isReadingHead = false
+
+  /// Uses what it can from the front of `bytes`. Returns how much that was.
+  private func feed(_ bytes: Span<UInt8>) -> Int {
+    isFeeding = true
+    defer { isFeeding = false }
+    var at = 0
+    while at < bytes.count {
+      switch phase {
+      case .head:
+        guard let used = readHead(bytes.extracting(at..<bytes.count)) else { return at }
+        at += used
+      case .exchange:
+        let used = exchange!.takeRequestBytes(bytes, from: at)
+        if used == 0, phase == .exchange { return at }
+        at += used
+      case .flushing: return at
+      case .lingering:
+        lingerBytes += bytes.count - at
+        if lingerBytes > ClientConnection.lingerBytesMax { close() }
+        return bytes.count
+      case .closing, .closed: return bytes.count
+      }
+    }
+    return at
+  }
+
+  /// `nil` when the head is not complete.
+  private func readHead(_ bytes: Span<UInt8>) -> Int? {
+    switch RequestHead.parse(bytes, into: &context.table, limits: context.settings.limits) {
+    case .incomplete: return nil
+    case .failed(let error):
+      refuse(status: error.status, reason: error.rawValue)
+      return bytes.count
+    case .complete(let head):
+      isReadingHead = false
+      hasServed = true
+      phase = .exchange
+      let exchange = context.makeExchange()
+      self.exchange = exchange
+      exchange.begin(head, bytes, client: self)
+      return head.end
+    }
+  }
+
+  // MARK: The exchange's end
+
+  /// The answer is written or queued. The exchange has let go of everything but the request body it did
+  /// not need.
+  func exchangeFinished(isPersistent: Bool, hasUnreadBody: Bool) {
+    precondition(phase == .exchange)
+    exchange = nil
+    if !isPersistent {
+      if hasUnreadBody { linger() } else { closeWhenDrained() }
+      return
+    }
+    if stream.hasQueuedBytes {
+      // The next answer must not pile up behind this one.
+      phase = .flushing
+      arm(context.settings.progressTimeout)
+      return
+    }
+    becomeReady()
+  }
+
+  private func becomeReady() {
+    phase = .head
+    isReadingHead = false
+    if context.isDraining, inbox.isEmpty, !isFeeding {
+      close()
+      return
+    }
+    arm(context.settings.idleTimeout)
+    if !isFeeding, !inbox.isEmpty || !stream.isReading { pump() }
+  }
+
+  /// Refuses what cannot be understood: answers and ends the connection, since nobody knows where the
+  /// next request would begin.
+  private func refuse(status: Int, reason: String) {
+    context.clock.refresh(context.loop.now)
+    context.scratch.removeAll()
+    LocalReply.write(
+      status: status, detail: ClientConnection.detail(status), date: context.clock.date, closes: true,
+      to: &context.scratch)
+    logRefusal(status: status, reason: reason)
+    if case .failed = stream.write(context.scratch) { return close() }
+    linger()
+  }
+
+  private static func detail(_ status: Int) -> StaticString {
+    switch status {
+    case 405: "this method is not served here"
+    case 408: "the request head took too long"
+    case 414: "the request target is too long"
+    case 417: "only 100-continue can be expected"
+    case 421: "this connection does not serve https"
+    case 431: "the request head is too large"
+    case 505: "only HTTP/1.1 and HTTP/1.0 are served"
+    default: "the request is malformed"
+    }
+  }
+
+  private func logRefusal(status: Int, reason: String) {
+    guard let accessLog = context.accessLog else { return }
+    var record = AccessRecord()
+    record.startNanoseconds = EventLoop.nanoseconds
+    record.status = status
+    record.reason = reason
+    accessLog.record(
+      record, time: context.clock.logTime, client: peer, endNanoseconds: record.startNanoseconds)
+  }
+
+  // MARK: Closing
+
+  private func closeWhenDrained() {
+    guard stream.hasQueuedBytes else { return close() }
+    phase = .closing
+    stream.pauseReading()
+    arm(context.settings.progressTimeout)
+  }
+
+  private func linger() {
+    phase = .lingering
+    lingerBytes = 0
+    inbox = ByteBuffer()
+    stream.setReadMode(.bytes)
+    stream.shutDown()
+    stream.startReading()
+    arm(ClientConnection.lingerTime)
+  }
+
+  /// Idempotent. Ends the connection as it is; what is queued is lost.
+  func close() {
+    guard phase != .closed else { return }
+    leave()
+    stream.close()
+  }
+
+  /// Ends the connection by a reset: the client must not take what it has for the whole answer.
+  func reset() {
+    guard phase != .closed else { return }
+    leave()
+    stream.reset()
+  }
+
+  /// Ends everything, for a drain whose time is up.
+  func cut() {
+    if let exchange { exchange.cut(reason: Reason.drained) }
+    close()
+  }
+
+  /// The answer stays incomplete: ends the connection so that the client sees that.
+  func abort(byReset: Bool) {
+    precondition(phase == .exchange)
+    exchange = nil
+    if byReset || !stream.hasQueuedBytes {
+      if byReset { reset() } else { close() }
+    } else {
+      phase = .closing
+      stream.pauseReading()
+      arm(context.settings.progressTimeout)
+    }
+  }
+
+  private func leave() {
+    phase = .closed
+    exchange = nil
+    inbox = ByteBuffer()
+    context.loop.cancel(timer)
+    context.remove(self)
+  }
+
+  // MARK: Other events
+
+  func streamIsReadable() {
+    guard phase == .exchange, let exchange else { return stream.setReadMode(.bytes) }
+    exchange.spliceRequest()
+  }
+
+  func streamDidDrain() {
+    switch phase {
+    case .exchange: exchange!.downstreamDrained()
+    case .flushing: becomeReady()
+    case .closing: close()
+    case .head, .lingering, .closed: break
+    }
+  }
+
+  func streamDidEnd(_ error: UVError?) {
+    switch phase {
+    case .exchange: exchange!.downstreamEnded(error)
+    // The client has ended its side; the answer it asked for is still on its way.
+    case .flushing where error == nil: closeWhenDrained()
+    case .closing where error == nil: break
+    case .head, .flushing, .lingering, .closing, .closed: close()
+    }
+  }
+
+  func timeoutPassed(_ timer: WheelTimer) {
+    switch phase {
+    case .head where inbox.isEmpty: close()
+    case .head: refuse(status: 408, reason: Reason.headTimeout)
+    case .exchange: exchange!.timeoutPassed()
+    case .flushing, .closing: reset()
+    case .lingering: close()
+    case .closed: break
+    }
+  }
+}

@@ -1,0 +1,269 @@
+internal import Base
+internal import HTTP1
+internal import Observe
+internal import Reactor
+internal import Upstream
+
+// The request on its way to the origin.
+extension Exchange {
+  /// Whether bytes from the client have nowhere to go for now.
+  var isWaitingForSink: Bool {
+    if responsePhase == .tunnel { return connection?.stream.hasQueuedBytes == true }
+    switch requestPhase {
+    case .ready, .sending: return hasBody && (connection == nil || isConnecting || connection!.stream.hasQueuedBytes)
+    case .refused: return true
+    case .complete, .draining: return false
+    }
+  }
+
+  /// Sends the head alone.
+  func sendHead() {
+    requestPhase = hasBody ? .sending : .complete
+    switch connection!.stream.write(requestBytes) {
+    case .sent: requestWasSent()
+    case .queued: requestWasQueued()
+    case .failed(let error):
+      requestPhase = .ready
+      upstreamFailed(error, nothingWasTaken: true)
+    }
+  }
+
+  func requestWasSent() {
+    client!.arm(requestPhase == .complete ? context.settings.responseTimeout : context.settings.progressTimeout)
+  }
+
+  func requestWasQueued() { client!.arm(context.settings.progressTimeout) }
+
+  /// Takes what it can of `bytes[from...]`. Returns the count; 0 when nothing can be taken now.
+  func takeRequestBytes(_ bytes: Span<UInt8>, from: Int) -> Int {
+    if responsePhase == .tunnel { return tunnelFromClient(bytes, from: from) }
+    switch requestPhase {
+    case .complete: return 0
+    case .refused: return 0
+    case .draining: return drain(bytes, from: from)
+    case .ready, .sending:
+      guard hasBody, let connection, !isConnecting, !connection.stream.hasQueuedBytes else { return 0 }
+      return requestIsChunked ? forwardChunked(bytes, from: from) : forwardLength(bytes, from: from)
+    }
+  }
+
+  private func forwardLength(_ bytes: Span<UInt8>, from: Int) -> Int {
+    let count = min(requestRemaining, bytes.count - from)
+    let part = bytes.extracting(from..<(from + count))
+    let isFirst = requestPhase == .ready
+    let outcome =
+      isFirst ? connection!.stream.write(requestBytes, part) : connection!.stream.write(part)
+    guard accept(outcome, isFirst: isFirst) else { return 0 }
+    requestRemaining -= count
+    requestBodyBytes += count
+    keepForReplay(part)
+    bodyMoved(isComplete: requestRemaining == 0, outcome)
+    return count
+  }
+
+  /// Takes the chunked coding off and puts a fresh one on: what reaches the origin is ours, digit for
+  /// digit, whatever the client's looked like.
+  private func forwardChunked(_ bytes: Span<UInt8>, from: Int) -> Int {
+    var at = from
+    context.scratch.removeAll()
+    let isFirst = requestPhase == .ready
+    if isFirst { context.scratch.append(requestBytes) }
+    let bodyStart = context.scratch.count
+    var isComplete = false
+    reading: while true {
+      switch requestDecoder!.next(bytes, &at) {
+      case .data(let range):
+        requestBodyBytes += range.count
+        appendChunk(bytes, range, to: &context.scratch)
+      case .needMore: break reading
+      case .finished:
+        isComplete = true
+        guard appendLastChunk(&requestDecoder!, to: &context.scratch) else {
+          refuseBody(.malformedFieldName)
+          return 0
+        }
+        break reading
+      case .failed(let error):
+        refuseBody(error)
+        return 0
+      }
+    }
+    let bodyMax = context.settings.bodyBytesMax
+    if bodyMax > 0, requestBodyBytes > bodyMax {
+      replyLocally(status: 413, detail: "the request body is too large", reason: Reason.bodyTooLarge)
+      return 0
+    }
+    let outcome = connection!.stream.write(context.scratch)
+    if case .failed(let error) = outcome, isFirst {
+      // Decoded bytes cannot be given back: they are kept in encoded form for the fresh connection.
+      requestBytes.append(context.scratch, from: bodyStart)
+      requestPhase = isComplete ? .complete : .sending
+      upstreamFailed(error, nothingWasTaken: true)
+      return at - from
+    }
+    guard accept(outcome, isFirst: isFirst) else { return 0 }
+    keepScratchForReplay(from: bodyStart)
+    bodyMoved(isComplete: isComplete, outcome)
+    return at - from
+  }
+
+  /// Deals with a failed write. `false` when the caller has nothing more to do.
+  private func accept(_ outcome: WriteOutcome, isFirst: Bool) -> Bool {
+    guard case .failed(let error) = outcome else { return true }
+    if isFirst {
+      upstreamFailed(error, nothingWasTaken: true)
+    } else {
+      originTakesNoMore()
+    }
+    return false
+  }
+
+  /// The origin closed against the body. It may have answered before it did (413 is the usual case), so
+  /// its answer is awaited; the end of its stream ends the wait.
+  private func originTakesNoMore() {
+    requestPhase = .refused
+    client!.stream.setReadMode(.bytes)
+    client!.stream.pauseReading()
+    client!.arm(context.settings.responseTimeout)
+  }
+
+  private func keepForReplay(_ part: Span<UInt8>) {
+    guard isReplayable else { return }
+    if method.isIdempotent, connection!.isReused, requestBytes.count + part.count <= Exchange.replayBytesMax {
+      requestBytes.append(part)
+    } else {
+      isReplayable = false
+    }
+  }
+
+  /// The same for a body that was coded anew into `context.scratch`.
+  private func keepScratchForReplay(from: Int) {
+    guard isReplayable else { return }
+    let count = context.scratch.count - from
+    if method.isIdempotent, connection!.isReused, requestBytes.count + count <= Exchange.replayBytesMax {
+      requestBytes.append(context.scratch, from: from)
+    } else {
+      isReplayable = false
+    }
+  }
+
+  private func bodyMoved(isComplete: Bool, _ outcome: WriteOutcome) {
+    requestPhase = isComplete ? .complete : .sending
+    if case .queued = outcome { return requestWasQueued() }
+    requestWasSent()
+    if !isComplete, !requestIsChunked, requestRemaining >= Exchange.spliceBytesMin, connection!.stream.canSplice {
+      client!.stream.setReadMode(.readiness)
+    }
+  }
+
+  /// The client's stream is readable and the rest of the body goes through the kernel.
+  func spliceRequest() {
+    guard requestPhase == .sending, let connection, !connection.stream.hasQueuedBytes else {
+      return client!.stream.setReadMode(.bytes)
+    }
+    let (moved, state) = client!.stream.splice(to: connection.stream, limit: requestRemaining)
+    requestRemaining -= moved
+    requestBodyBytes += moved
+    if requestRemaining == 0 {
+      requestPhase = .complete
+      client!.stream.setReadMode(.bytes)
+    }
+    switch state {
+    case .sourceEmpty, .limitReached: if moved > 0 { requestWasSent() }
+    case .sinkFull:
+      requestWasQueued()
+      if requestPhase == .sending { client!.stream.pauseReading() }
+    case .sourceEnded: downstreamEnded(nil)
+    case .sourceFailed(let error): downstreamEnded(error)
+    case .sinkFailed: originTakesNoMore()
+    }
+  }
+
+  /// Everything queued towards the origin is with the kernel: the body goes on.
+  func streamDidDrain() {
+    if responsePhase == .tunnel { return tunnelUpstreamDrained() }
+    requestWasSent()
+    client!.pump()
+  }
+
+  /// A malformed body: what the origin has of it is incomplete and stays so.
+  private func refuseBody(_ error: HTTP1Error) {
+    guard responsePhase == .awaitingHead else { return cut(reason: error.rawValue) }
+    replyLocally(status: error.status, detail: "the request body is malformed", reason: error.rawValue)
+  }
+
+  /// Reads on to the end of a body that nobody wants, so that the connection can be kept.
+  private func drain(_ bytes: Span<UInt8>, from: Int) -> Int {
+    var at = from
+    var isComplete = false
+    if requestIsChunked {
+      reading: while true {
+        switch requestDecoder!.next(bytes, &at) {
+        case .data: continue
+        case .needMore: break reading
+        case .finished:
+          isComplete = true
+          break reading
+        case .failed:
+          leave(isPersistent: false, hasUnreadBody: true)
+          return bytes.count - from
+        }
+      }
+    } else {
+      let count = min(requestRemaining, bytes.count - from)
+      requestRemaining -= count
+      at += count
+      isComplete = requestRemaining == 0
+    }
+    drainedBytes += at - from
+    if isComplete {
+      leave(isPersistent: true, hasUnreadBody: false)
+    } else if drainedBytes > Exchange.drainBytesMax {
+      leave(isPersistent: false, hasUnreadBody: true)
+    }
+    return at - from
+  }
+
+  // MARK: Chunked coding
+
+  func appendChunk(_ bytes: Span<UInt8>, _ range: Range<Int>, to out: inout ByteBuffer) {
+    out.append(hex: range.count)
+    out.append("\r\n")
+    out.append(bytes, from: range.lowerBound, to: range.upperBound)
+    out.append("\r\n")
+  }
+
+  /// Appends the last chunk and the trailers that may pass. `false` when the trailers are malformed.
+  func appendLastChunk(_ decoder: inout ChunkedDecoder, to out: inout ByteBuffer) -> Bool {
+    out.append("0\r\n")
+    if decoder.hasTrailers {
+      let trailers = decoder.trailerBytes.span
+      if context.table.parseTrailers(trailers, limits: context.settings.limits) != nil { return false }
+      TrailerRules.append(trailers, context.table, to: &out)
+    }
+    out.append("\r\n")
+    return true
+  }
+}
+
+/// Trailers never become fields of the head, and what frames, routes, authenticates or names the client
+/// is no trailer at all (RFC 9110 §6.5.1): those are dropped.
+enum TrailerRules {
+  private static let forbidden: UInt64 =
+    FieldName.host.bit | FieldName.connection.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
+    | FieldName.te.bit | FieldName.trailer.bit | FieldName.upgrade.bit | FieldName.expect.bit
+    | FieldName.keepAlive.bit | FieldName.proxyConnection.bit | FieldName.xForwardedFor.bit
+    | FieldName.xForwardedProto.bit | FieldName.xForwardedHost.bit | FieldName.forwarded.bit
+    | FieldName.xRealIP.bit | FieldName.authorization.bit | FieldName.proxyAuthorization.bit
+    | FieldName.cookie.bit | FieldName.setCookie.bit | FieldName.maxForwards.bit | FieldName.cacheControl.bit
+    | FieldName.age.bit | FieldName.date.bit | FieldName.location.bit | FieldName.contentEncoding.bit
+    | FieldName.contentType.bit | FieldName.contentRange.bit | FieldName.http2Settings.bit | FieldName.via.bit
+
+  static func append(_ bytes: Span<UInt8>, _ table: borrowing FieldTable, to out: inout ByteBuffer) {
+    for index in 0..<table.count {
+      let field = table[index]
+      if field.name != .other, forbidden & field.name.bit != 0 { continue }
+      out.append(bytes, from: Int(field.start), to: Int(field.end))
+    }
+  }
+}

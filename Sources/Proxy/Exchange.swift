@@ -1,0 +1,295 @@
+internal import Base
+internal import HTTP1
+internal import Observe
+internal import Reactor
+internal import Upstream
+
+/// One request and its response: opened by a client connection, served by an upstream connection.
+///
+/// The exchange is the handler of the upstream connection's stream while it holds it, and is told of
+/// the client's side by `ClientConnection`. Used again and again: `reset` makes it new.
+final class Exchange: StreamHandler {
+  /// Where the request stands on its way to the origin.
+  enum RequestPhase {
+    /// The head is written out in `requestBytes` and not yet sent.
+    case ready
+    /// The head is sent, the body is not complete.
+    case sending
+    case complete
+    /// The origin takes no more of it; its answer may still come.
+    case refused
+    /// The answer is with the client; what is left of the body is read and dropped.
+    case draining
+  }
+
+  enum ResponsePhase {
+    case awaitingHead
+    case body
+    /// HTTP ended with 101: bytes both ways.
+    case tunnel
+    case complete
+  }
+
+  /// A body from here on is worth setting up splice(2): below it, one more read and write are cheaper.
+  static let spliceBytesMin = 64 * 1024
+  /// What an early answer leaves of a request body is read and dropped up to here, to keep the
+  /// connection; beyond, it is closed.
+  static let drainBytesMax = 256 * 1024
+  /// The head and as much body as is kept for sending a request a second time.
+  static let replayBytesMax = 64 * 1024
+
+  unowned let context: ProxyContext
+  /// Non-nil from `begin` to the end.
+  var client: ClientConnection?
+  var record = AccessRecord()
+
+  // The request.
+  var method = Method.get
+  var isHTTP10 = false
+  var isPersistent = false
+  var awaitsContinue = false
+  var wantsUpgrade = false
+  var requestPhase = RequestPhase.ready
+  /// The rewritten head, and the body after it as far as it is kept for a replay.
+  var requestBytes = ByteBuffer()
+  var requestHeadCount = 0
+  var hostRange = 0..<0
+  var isReplayable = true
+  var requestIsChunked = false
+  /// Bytes of the request body still to come, unless chunked.
+  var requestRemaining = 0
+  var requestDecoder: ChunkedDecoder?
+  /// Body bytes taken from the client so far, decoded.
+  var requestBodyBytes = 0
+  /// Bytes taken while draining.
+  var drainedBytes = 0
+
+  // The upstream side.
+  var connection: UpstreamConnection?
+  var isConnecting = false
+  /// Endpoints that refused this exchange.
+  var tried: [Int] = []
+  /// The one replay on a fresh connection was made.
+  var hasReplayed = false
+
+  // The response.
+  var responsePhase = ResponsePhase.awaitingHead
+  /// Part of a response head.
+  var responseInbox = ByteBuffer()
+  var responseFraming = BodyFraming.none
+  var responseRemaining = 0
+  var responseDecoder: ChunkedDecoder?
+  var encoding = BodyEncoding.none
+  var upstreamIsReusable = false
+  var upstreamIdleLimit: Interval?
+  var isEventStream = false
+  /// In a tunnel: that side has ended.
+  var downstreamHasEnded = false
+  var upstreamHasEnded = false
+
+  init(context: ProxyContext) { self.context = context }
+
+  var loop: EventLoop { context.loop }
+
+  private func reset() {
+    client = nil
+    record.removeAll()
+    (requestPhase, responsePhase) = (.ready, .awaitingHead)
+    requestBytes.removeAll()
+    // What one large head or body needed is not kept for ever.
+    if requestBytes.capacityBytes > Exchange.replayBytesMax { requestBytes = ByteBuffer() }
+    hostRange = 0..<0
+    isReplayable = true
+    (requestRemaining, requestBodyBytes, drainedBytes) = (0, 0, 0)
+    requestDecoder = nil
+    connection = nil
+    isConnecting = false
+    if !tried.isEmpty { tried.removeAll(keepingCapacity: true) }
+    hasReplayed = false
+    if responseInbox.capacityBytes > 0 { responseInbox = ByteBuffer() }
+    responseRemaining = 0
+    responseDecoder = nil
+    encoding = .none
+    (upstreamIsReusable, upstreamIdleLimit) = (false, nil)
+    (isEventStream, downstreamHasEnded, upstreamHasEnded) = (false, false, false)
+  }
+
+  // MARK: Begin
+
+  /// Opens the exchange for `head`, which lies at the front of `bytes` with its fields in
+  /// `context.table`.
+  func begin(_ head: RequestHead, _ bytes: Span<UInt8>, client: ClientConnection) {
+    self.client = client
+    method = head.method
+    isHTTP10 = head.isHTTP10
+    isPersistent = head.isPersistent
+    awaitsContinue = head.expectsContinue
+    wantsUpgrade = head.wantsUpgrade
+    if context.accessLog != nil { keepForLog(head, bytes) }
+    requestIsChunked = head.framing == .chunked
+    if case .length(let count) = head.framing { requestRemaining = count }
+    if requestIsChunked {
+      requestDecoder = ChunkedDecoder(trailerBytesMax: context.settings.limits.headBytesMax)
+    }
+    let bodyMax = context.settings.bodyBytesMax
+    if bodyMax > 0, requestRemaining > bodyMax {
+      return replyLocally(status: 413, detail: "the request body is too large", reason: Reason.bodyTooLarge)
+    }
+    if answersMaxForwards(head, bytes) { return }
+    let endpoint = context.upstream.endpoints.next()
+    context.requestRewrite.write(
+      bytes, head, context.table, peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
+      authority: endpoint.authority, to: &requestBytes)
+    hostRange = context.requestRewrite.takeHostRange()
+    requestHeadCount = requestBytes.count
+    lease(endpoint)
+    // With a body that has begun to come, the head goes out together with its first bytes.
+    if requestPhase == .ready, connection != nil, !isConnecting, !hasBody || bytes.count == head.end {
+      sendHead()
+    }
+  }
+
+  var hasBody: Bool { requestIsChunked || requestRemaining > 0 }
+
+  private func keepForLog(_ head: RequestHead, _ bytes: Span<UInt8>) {
+    record.startNanoseconds = EventLoop.nanoseconds
+    record.requestLine = record.keep(bytes, head.methodRange.lowerBound..<(head.fieldsStart - 2))
+    if let field = context.table.first(.referer) { record.referer = record.keep(bytes, field.valueRange) }
+    if let field = context.table.first(.userAgent) { record.userAgent = record.keep(bytes, field.valueRange) }
+    if let range = head.authorityRange { record.host = record.keep(bytes, range) }
+  }
+
+  /// RFC 9110 §7.6.2: OPTIONS and TRACE count their hops; at zero the last one answers.
+  private func answersMaxForwards(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
+    guard head.method == .options || head.method == .trace, let field = context.table.first(.maxForwards),
+      field.valueRange.count == 1, bytes[Int(field.valueStart)] == UInt8(ascii: "0")
+    else { return false }
+    replyLocally(status: 200, detail: "the last hop", reason: Reason.maxForwards)
+    return true
+  }
+
+  // MARK: End
+
+  /// The response is with the client (or in its stream's queue).
+  func finish() {
+    precondition(responsePhase == .complete)
+    let requestIsComplete = requestPhase == .complete
+    if let connection {
+      self.connection = nil
+      let pool = context.upstream.pool(of: connection.endpoint)
+      if upstreamIsReusable, requestIsComplete, !connection.stream.hasQueuedBytes {
+        pool.giveBack(connection, idleLimit: upstreamIdleLimit)
+      } else {
+        pool.discard(connection)
+      }
+    }
+    writeLog()
+    // A client that still waits for 100 may or may not send its body now: nobody can tell.
+    let isDrainable =
+      requestPhase != .ready && !awaitsContinue && (requestIsChunked || requestRemaining <= Exchange.drainBytesMax)
+    if isPersistent, !requestIsComplete, isDrainable {
+      requestPhase = .draining
+      client!.stream.setReadMode(.bytes)
+      client!.arm(context.settings.progressTimeout)
+      client!.pump()
+      return
+    }
+    leave(isPersistent: isPersistent && requestIsComplete, hasUnreadBody: !requestIsComplete)
+  }
+
+  /// Gives the client connection back to itself and becomes new.
+  func leave(isPersistent: Bool, hasUnreadBody: Bool) {
+    let client = self.client!
+    client.stream.setReadMode(.bytes)
+    reset()
+    context.recycle(self)
+    client.exchangeFinished(isPersistent: isPersistent, hasUnreadBody: hasUnreadBody)
+  }
+
+  func writeLog() {
+    guard let accessLog = context.accessLog else { return }
+    context.clock.refresh(loop.now)
+    accessLog.record(
+      record, time: context.clock.logTime, client: client?.peer, endNanoseconds: EventLoop.nanoseconds)
+  }
+
+  /// Answers instead of an origin. Only while nothing of a response was sent.
+  func replyLocally(status: Int, detail: StaticString, reason: String) {
+    precondition(responsePhase == .awaitingHead)
+    discardConnection()
+    record.status = status
+    record.reason = reason
+    responsePhase = .complete
+    if context.isDraining || hasBody && requestPhase != .complete { isPersistent = false }
+    if !hasBody { requestPhase = .complete }
+    context.clock.refresh(loop.now)
+    context.scratch.removeAll()
+    LocalReply.write(
+      status: status, detail: detail, date: context.clock.date, closes: !isPersistent,
+      saysKeepAlive: isHTTP10 && isPersistent, isHead: method == .head, to: &context.scratch)
+    if case .failed = client!.stream.write(context.scratch) { isPersistent = false }
+    finish()
+  }
+
+  /// The client cannot be answered any more, or not in full: lets both sides go.
+  func cut(reason: String, byReset: Bool = false) {
+    if record.reason == nil { record.reason = reason }
+    discardConnection()
+    writeLog()
+    let client = self.client!
+    client.stream.setReadMode(.bytes)
+    reset()
+    context.recycle(self)
+    client.abort(byReset: byReset)
+  }
+
+  func discardConnection() {
+    guard let connection else { return }
+    self.connection = nil
+    isConnecting = false
+    context.upstream.pool(of: connection.endpoint).discard(connection)
+  }
+
+  // MARK: Faults
+
+  var progress: ExchangeProgress {
+    switch responsePhase {
+    case .awaitingHead: requestPhase == .ready ? .beforeRequestHead : .beforeResponseHead
+    case .body, .tunnel: .duringBody
+    case .complete: .afterBody
+    }
+  }
+
+  func timeoutPassed() {
+    let verdict = Verdict.of(.deadline, progress)
+    switch (responsePhase, requestPhase) {
+    case (.tunnel, _): cut(reason: Reason.tunnelIdle, byReset: true)
+    case (.body, _):
+      let clientStalled = client!.stream.hasQueuedBytes
+      cut(reason: clientStalled ? Reason.clientStalled : Reason.upstreamStalled, byReset: clientStalled)
+    case (.complete, _): leave(isPersistent: false, hasUnreadBody: true)
+    case (.awaitingHead, .ready) where isConnecting: connectFailed(.timedOut)
+    case (.awaitingHead, .sending) where connection?.stream.hasQueuedBytes != true:
+      // The body stopped coming: the client's fault, and the one who waits is the origin.
+      replyLocally(status: 408, detail: "the request body stopped coming", reason: Reason.bodyTimeout)
+    case (.awaitingHead, _):
+      replyLocally(
+        status: verdict.reply ?? 504, detail: "the origin did not answer in time", reason: Reason.responseTimeout)
+    }
+  }
+
+  /// The client closed its side (`nil`) or its connection broke.
+  func downstreamEnded(_ error: UVError?) {
+    if responsePhase == .tunnel, error == nil { return tunnelDownstreamEnded() }
+    if responsePhase == .complete { return leave(isPersistent: false, hasUnreadBody: false) }
+    // A close is all that tells of a client that went away; one that only half-closed is taken for gone
+    // too, as most servers do, because the alternative is to let origins work for nobody.
+    record.status = record.status == 0 ? 499 : record.status
+    if Verdict.of(.downstreamGone, progress).keepsUpstream, let connection, !isConnecting {
+      // Nothing was sent on it: it is as good as before.
+      self.connection = nil
+      context.upstream.pool(of: connection.endpoint).giveBack(connection, idleLimit: nil)
+    }
+    cut(reason: Reason.clientClosed)
+  }
+}

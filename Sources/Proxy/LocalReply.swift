@@ -1,0 +1,58 @@
+internal import Base
+
+/// Answers of our own: short, plain, without a word about what is behind us.
+enum LocalReply {
+  /// Appends a whole response.
+  /// - Parameters:
+  ///   - detail: a sentence for people that says why.
+  ///   - isHead: answers HEAD, so the body is left out and only its length told.
+  static func write(
+    status: Int, detail: StaticString, date: borrowing ByteBuffer, closes: Bool, saysKeepAlive: Bool = false,
+    isHead: Bool = false, to out: inout ByteBuffer
+  ) {
+    let phrase = reasonPhrase(status)
+    // "NNN Phrase: detail\n"
+    let bodyCount = 3 + 1 + phrase.utf8CodeUnitCount + 2 + detail.utf8CodeUnitCount + 1
+    out.append("HTTP/1.1 ")
+    out.append(decimal: status)
+    out.append(" ")
+    out.append(phrase)
+    out.append("\r\nDate: ")
+    out.append(date)
+    if status == 405 { out.append("\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS") }
+    out.append("\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
+    out.append(decimal: bodyCount)
+    if closes {
+      out.append("\r\nConnection: close")
+    } else if saysKeepAlive {
+      out.append("\r\nConnection: keep-alive")
+    }
+    out.append("\r\n\r\n")
+    if isHead { return }
+    out.append(decimal: status)
+    out.append(" ")
+    out.append(phrase)
+    out.append(": ")
+    out.append(detail)
+    out.append("\n")
+  }
+
+  static func reasonPhrase(_ status: Int) -> StaticString {
+    switch status {
+    case 200: "OK"
+    case 400: "Bad Request"
+    case 405: "Method Not Allowed"
+    case 408: "Request Timeout"
+    case 413: "Content Too Large"
+    case 414: "URI Too Long"
+    case 417: "Expectation Failed"
+    case 421: "Misdirected Request"
+    case 431: "Request Header Fields Too Large"
+    case 502: "Bad Gateway"
+    case 503: "Service Unavailable"
+    case 504: "Gateway Timeout"
+    case 505: "HTTP Version Not Supported"
+    default: "Error"
+    }
+  }
+}

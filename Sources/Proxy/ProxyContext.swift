@@ -1,0 +1,170 @@
+internal import Base
+internal import HTTP1
+public import Observe
+public import Reactor
+public import Upstream
+
+/// The data path of one loop: what its connections share.
+///
+/// Confined to its loop; nothing in here is locked.
+public final class ProxyContext: ListenerHandler {
+  public let loop: EventLoop
+  let settings: ProxySettings
+  let upstream: Upstream
+  let accessLog: AccessLog?
+  let budget: ConnectionBudget
+  var requestRewrite: RequestRewrite
+  let responseRewrite: ResponseRewrite
+  /// The head being read at this moment. Nothing may be kept in it from one event to the next.
+  var table = FieldTable()
+  /// What is about to be written at this moment.
+  var scratch = ByteBuffer(capacity: 4096)
+  var clock = DateClock()
+
+  private var listeners: [SocketListener] = []
+  private var connections: ContiguousArray<ClientConnection> = []
+  /// Exchanges that are done, to be used again: an exchange and its buffers are not for every request.
+  private var spareExchanges: [Exchange] = []
+  private static let spareExchangesMax = 1024
+  private var acceptRetry: RepeatingTimer?
+  private var shedCursor = 0
+  private(set) var isDraining = false
+  private var onDrained: (() -> Void)?
+  /// Called with what an operator should know; at most once a second for each kind of trouble.
+  private let report: (String) -> Void
+  private var lastReport = Instant(milliseconds: 0)
+
+  public init(
+    settings: ProxySettings, upstream: Upstream, accessLog: AccessLog?, budget: ConnectionBudget,
+    on loop: EventLoop, report: @escaping (String) -> Void
+  ) {
+    self.loop = loop
+    self.settings = settings
+    self.upstream = upstream
+    self.accessLog = accessLog
+    self.budget = budget
+    self.report = report
+    requestRewrite = RequestRewrite(settings)
+    responseRewrite = ResponseRewrite(settings)
+  }
+
+  /// Gives this context a listener whose handler it is.
+  public func add(_ listener: SocketListener) { listeners.append(listener) }
+
+  public var connectionCount: Int { connections.count }
+
+  // MARK: Accepting
+
+  public func listenerShouldAccept(_ listener: SocketListener) -> Bool {
+    if budget.hasRoom || shedIdleConnection() { return true }
+    retryAcceptSoon()
+    return false
+  }
+
+  public func listener(_ listener: SocketListener, didAccept stream: SocketStream) {
+    let connection = ClientConnection(stream, context: self)
+    budget.take()
+    connection.registryIndex = connections.count
+    connections.append(connection)
+    connection.start()
+  }
+
+  public func listener(_ listener: SocketListener, didFail error: UVError) {
+    warn("cannot accept connections: \(error)")
+    // Ours to give: idle upstream connections hold descriptors too.
+    _ = upstream.dropIdleConnection()
+    retryAcceptSoon()
+  }
+
+  /// Says something to the operator, but never a line per request.
+  func warn(_ text: @autoclosure () -> String) {
+    guard loop.now.since(lastReport) >= .seconds(1) || lastReport.milliseconds == 0 else { return }
+    lastReport = loop.now
+    report(text())
+  }
+
+  /// Other loops may make room, or other processes: look again ten times a second until accepted.
+  private func retryAcceptSoon() {
+    guard acceptRetry == nil else { return }
+    warn("connection limit reached (\(budget.count) of \(budget.limit)): new connections wait")
+    acceptRetry = RepeatingTimer(every: .milliseconds(100), on: loop) { [unowned self] in
+      acceptRetry?.close()
+      acceptRetry = nil
+      resumeListeners()
+    }
+    acceptRetry?.unreference()
+  }
+
+  private func resumeListeners() { for listener in listeners { listener.resume() } }
+
+  /// Closes the idle connection, of some that are looked at, that was idle for longest.
+  private func shedIdleConnection() -> Bool {
+    guard !connections.isEmpty else { return false }
+    var oldest: ClientConnection?
+    for _ in 0..<min(64, connections.count) {
+      shedCursor = (shedCursor + 1) % connections.count
+      let candidate = connections[shedCursor]
+      guard candidate.isIdle else { continue }
+      if oldest == nil || candidate.timer.deadline < oldest!.timer.deadline { oldest = candidate }
+    }
+    guard let oldest else { return false }
+    oldest.close()
+    return true
+  }
+
+  func remove(_ connection: ClientConnection) {
+    let index = connection.registryIndex
+    let last = connections.removeLast()
+    if last !== connection {
+      connections[index] = last
+      last.registryIndex = index
+    }
+    budget.release()
+    if acceptRetry != nil { resumeListeners() }
+    if isDraining, connections.isEmpty { drained() }
+  }
+
+  // MARK: Exchanges
+
+  func makeExchange() -> Exchange { spareExchanges.popLast() ?? Exchange(context: self) }
+
+  func recycle(_ exchange: Exchange) {
+    if spareExchanges.count < ProxyContext.spareExchangesMax { spareExchanges.append(exchange) }
+  }
+
+  // MARK: Ending
+
+  /// Stops accepting, closes what is idle, lets exchanges finish. `onDrained` follows, once.
+  public func drain(_ onDrained: @escaping () -> Void) {
+    guard !isDraining else { return }
+    isDraining = true
+    self.onDrained = onDrained
+    closeListeners()
+    for connection in Array(connections) where connection.isIdle { connection.close() }
+    upstream.close()
+    if connections.isEmpty { drained() }
+  }
+
+  /// Cuts what is left. Returns how many connections that were.
+  public func cut() -> Int {
+    isDraining = true
+    closeListeners()
+    let count = connections.count
+    for connection in Array(connections) { connection.cut() }
+    upstream.close()
+    return count
+  }
+
+  private func closeListeners() {
+    for listener in listeners { listener.close() }
+    listeners = []
+    acceptRetry?.close()
+    acceptRetry = nil
+  }
+
+  private func drained() {
+    let action = onDrained
+    onDrained = nil
+    action?()
+  }
+}

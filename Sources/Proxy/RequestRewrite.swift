@@ -1,0 +1,149 @@
+internal import Base
+internal import HTTP1
+
+/// Turns the head a client sent into the head an origin gets.
+///
+/// Untouched lines are copied in runs, byte for byte; hop-by-hop fields go (RFC 9110 §7.6.1) and ours
+/// are added at the end, after the removal, so that no `Connection` option can name them away.
+struct RequestRewrite {
+  /// Where the value of Host stands in what was written, for origins that want their own name there.
+  private var hostRange = 0..<0
+
+  /// What the head becomes depends on these beside the head itself.
+  struct Peer {
+    var address: IPAddress?
+    var isTrusted: Bool
+  }
+
+  /// Always dropped: they speak of the connection they came on. `X-Forwarded-*` are ours to write.
+  private static let hopByHop: UInt64 =
+    FieldName.connection.bit | FieldName.keepAlive.bit | FieldName.proxyConnection.bit | FieldName.te.bit
+    | FieldName.upgrade.bit | FieldName.http2Settings.bit
+  private static let forwarded: UInt64 =
+    FieldName.xForwardedFor.bit | FieldName.xForwardedProto.bit | FieldName.xForwardedHost.bit
+  /// No `Connection` option removes what frames or routes the message.
+  private static let protected: UInt64 =
+    FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
+
+  private let settings: ProxySettings
+  private let rules: FieldRules
+  private let fixedHost: [UInt8]?
+
+  init(_ settings: ProxySettings) {
+    self.settings = settings
+    rules = FieldRules(settings.requestFields)
+    fixedHost = if case .fixed(let host) = settings.hostPolicy { Array(host.utf8) } else { nil }
+  }
+
+  /// Appends the new head to `out`.
+  /// - Parameter authority: the origin's own name, sent as Host where the policy asks for it or the
+  ///   client named none.
+  mutating func write(
+    _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, peer: Peer, authority: String,
+    to out: inout ByteBuffer
+  ) {
+    let copiesRequestLine = head.targetForm == .origin && !head.isHTTP10
+    if !copiesRequestLine { writeRequestLine(bytes, head, to: &out) }
+    var copier = LineCopier(from: copiesRequestLine ? head.methodRange.lowerBound : head.fieldsStart)
+    let rewritesHost = head.targetForm == .absolute || settings.hostPolicy != .preserve
+    var dropped = RequestRewrite.hopByHop | RequestRewrite.forwarded
+    if rewritesHost { dropped |= FieldName.host.bit }
+    let nominates = head.options.contains(.nominatesOthers)
+    if table.present & dropped != 0 || nominates || !rules.isEmpty {
+      for index in 0..<table.count {
+        let field = table[index]
+        let isNamed =
+          nominates && field.name.bit & RequestRewrite.protected == 0 && table.isNominated(field, in: bytes)
+        if field.name != .other && dropped & field.name.bit != 0 || isNamed || rules.replaces(field, in: bytes) {
+          copier.skip(field.lineRange, of: bytes, to: &out)
+          if field.name == .host { writeHost(bytes, head, authority, to: &out) }
+        }
+      }
+    }
+    copier.finish(at: head.end - 2, of: bytes, to: &out)
+    if !table.contains(.host) { writeHost(bytes, head, authority, to: &out) }
+    writeForwarded(bytes, head, table, peer, to: &out)
+    writeHopByHop(bytes, head, table, to: &out)
+    out.append(contentsOf: rules.lines)
+    out.append("\r\n")
+  }
+
+  /// Where the origin's own name stands in the head that was last written; empty if it does not.
+  mutating func takeHostRange() -> Range<Int> {
+    defer { hostRange = 0..<0 }
+    return hostRange
+  }
+
+  private func writeRequestLine(_ bytes: Span<UInt8>, _ head: RequestHead, to out: inout ByteBuffer) {
+    out.append(bytes, from: head.methodRange.lowerBound, to: head.methodRange.upperBound)
+    out.append(UInt8(ascii: " "))
+    if head.pathRange.isEmpty {
+      // RFC 9112 §3.2.4: OPTIONS for the server as a whole, when it came in absolute form.
+      out.append(head.method == .options ? "*" : "/")
+    } else {
+      if bytes[head.pathRange.lowerBound] == UInt8(ascii: "?") { out.append(UInt8(ascii: "/")) }
+      out.append(bytes, from: head.pathRange.lowerBound, to: head.pathRange.upperBound)
+    }
+    out.append(" HTTP/1.1\r\n")
+  }
+
+  private mutating func writeHost(
+    _ bytes: Span<UInt8>, _ head: RequestHead, _ authority: String, to out: inout ByteBuffer
+  ) {
+    out.append("Host: ")
+    let start = out.count
+    if let fixedHost {
+      out.append(contentsOf: fixedHost)
+    } else if settings.hostPolicy == .preserve, let range = head.authorityRange {
+      out.append(bytes, from: range.lowerBound, to: range.upperBound)
+    } else {
+      // Also for HTTP/1.0 without Host: HTTP/1.1 requires one.
+      out.append(authority)
+      hostRange = start..<out.count
+    }
+    out.append("\r\n")
+  }
+
+  /// `X-Forwarded-*`: appended to where the peer is trusted, written anew where it is not.
+  private func writeForwarded(
+    _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, _ peer: Peer, to out: inout ByteBuffer
+  ) {
+    out.append("X-Forwarded-For: ")
+    if peer.isTrusted, table.contains(.xForwardedFor) {
+      for index in 0..<table.count where table[index].name == .xForwardedFor {
+        out.append(bytes, from: Int(table[index].valueStart), to: Int(table[index].valueEnd))
+        out.append(", ")
+      }
+    }
+    if let address = peer.address { out.append(address) } else { out.append("unix:") }
+    out.append("\r\nX-Forwarded-Proto: ")
+    if peer.isTrusted, let field = table.first(.xForwardedProto) {
+      out.append(bytes, from: Int(field.valueStart), to: Int(field.valueEnd))
+    } else {
+      out.append("http")
+    }
+    if peer.isTrusted, let field = table.first(.xForwardedHost) {
+      out.append("\r\nX-Forwarded-Host: ")
+      out.append(bytes, from: Int(field.valueStart), to: Int(field.valueEnd))
+    } else if let host = head.authorityRange {
+      out.append("\r\nX-Forwarded-Host: ")
+      out.append(bytes, from: host.lowerBound, to: host.upperBound)
+    }
+    out.append("\r\n")
+  }
+
+  private func writeHopByHop(
+    _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, to out: inout ByteBuffer
+  ) {
+    if settings.addsVia { out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n") }
+    if head.wantsUpgrade {
+      for index in 0..<table.count where table[index].name == .upgrade {
+        out.append(bytes, from: Int(table[index].start), to: Int(table[index].end))
+      }
+      out.append(head.acceptsTrailers ? "TE: trailers\r\nConnection: upgrade, TE\r\n" : "Connection: upgrade\r\n")
+    } else if head.acceptsTrailers {
+      // RFC 9110 §10.1.4: TE is hop-by-hop, and we do pass trailers on.
+      out.append("TE: trailers\r\nConnection: TE\r\n")
+    }
+  }
+}

@@ -1,0 +1,95 @@
+internal import Base
+internal import HTTP1
+
+/// How a response body is framed towards the client.
+enum BodyEncoding {
+  case none
+  /// As the origin framed it: so many bytes, or until the connection closes.
+  case identity
+  case chunked
+}
+
+/// Turns the head an origin sent into the head a client gets.
+struct ResponseRewrite {
+  /// What the client's connection needs to be told.
+  struct Connection {
+    var encoding: BodyEncoding
+    /// The body came without chunked and goes out with it.
+    var addsChunked = false
+    var closes = false
+    /// Says `keep-alive` to a client that assumes the contrary.
+    var saysKeepAlive = false
+    var isUpgrade = false
+  }
+
+  private static let hopByHop: UInt64 =
+    FieldName.connection.bit | FieldName.keepAlive.bit | FieldName.proxyConnection.bit | FieldName.te.bit
+    | FieldName.upgrade.bit
+  private static let protected: UInt64 =
+    FieldName.contentLength.bit | FieldName.transferEncoding.bit | FieldName.date.bit
+
+  private let settings: ProxySettings
+  private let rules: FieldRules
+
+  init(_ settings: ProxySettings) {
+    self.settings = settings
+    rules = FieldRules(settings.responseFields)
+  }
+
+  /// Appends the new head to `out`.
+  /// - Parameter date: IMF-fixdate, for an origin that sent none (RFC 9110 §6.6.1).
+  func write(
+    _ bytes: Span<UInt8>, _ head: ResponseHead, _ table: borrowing FieldTable, _ connection: Connection,
+    date: borrowing ByteBuffer, to out: inout ByteBuffer
+  ) {
+    var copier = LineCopier(from: head.isHTTP10 ? head.fieldsStart : 0)
+    if head.isHTTP10 {
+      out.append("HTTP/1.1 ")
+      out.append(decimal: head.status, width: 3)
+      out.append(UInt8(ascii: " "))
+      out.append(bytes, from: head.reasonRange.lowerBound, to: head.reasonRange.upperBound)
+      out.append("\r\n")
+    }
+    var dropped = ResponseRewrite.hopByHop
+    // RFC 9110 §8.6 and RFC 9112 §6.1: neither belongs on 1xx or 204.
+    if head.status < 200 || head.status == 204 {
+      dropped |= FieldName.contentLength.bit | FieldName.transferEncoding.bit
+    }
+    if head.framing == .chunked, connection.encoding != .chunked { dropped |= FieldName.transferEncoding.bit }
+    let nominates = head.options.contains(.nominatesOthers)
+    let setsFields = !rules.isEmpty && !head.isInterim
+    if table.present & dropped != 0 || nominates || setsFields {
+      for index in 0..<table.count {
+        let field = table[index]
+        let isNamed =
+          nominates && field.name.bit & ResponseRewrite.protected == 0 && table.isNominated(field, in: bytes)
+        let isSet = setsFields && rules.replaces(field, in: bytes)
+        if field.name != .other && dropped & field.name.bit != 0 || isNamed || isSet {
+          copier.skip(field.lineRange, of: bytes, to: &out)
+        }
+      }
+    }
+    copier.finish(at: head.end - 2, of: bytes, to: &out)
+    if connection.isUpgrade {
+      for index in 0..<table.count where table[index].name == .upgrade {
+        out.append(bytes, from: Int(table[index].start), to: Int(table[index].end))
+      }
+      out.append("Connection: upgrade\r\n")
+    } else if !head.isInterim {
+      if !table.contains(.date) {
+        out.append("Date: ")
+        out.append(date)
+        out.append("\r\n")
+      }
+      if connection.addsChunked { out.append("Transfer-Encoding: chunked\r\n") }
+      if connection.closes {
+        out.append("Connection: close\r\n")
+      } else if connection.saysKeepAlive {
+        out.append("Connection: keep-alive\r\n")
+      }
+    }
+    if settings.addsVia { out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n") }
+    if setsFields { out.append(contentsOf: rules.lines) }
+    out.append("\r\n")
+  }
+}

@@ -1,0 +1,63 @@
+internal import Base
+internal import HTTP1
+internal import Logging
+internal import Observe
+internal import Reactor
+
+/// Events for the operator, on standard error: few lines, each worth reading.
+struct EventLog: LogHandler {
+  private let format: LogSettings.Format
+  var metadata = Logger.Metadata()
+  var logLevel: Logger.Level
+  var metadataProvider: Logger.MetadataProvider?
+
+  init(_ settings: LogSettings) {
+    format = settings.format
+    logLevel = Logger.Level(rawValue: settings.level.rawValue) ?? .info
+  }
+
+  static func logger(_ settings: LogSettings) -> Logger {
+    Logger(label: "sluice", factory: { _ in EventLog(settings) })
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var line = ByteBuffer()
+    let civil = HTTPDate.Civil(seconds: WallClock.seconds())
+    if format == .json { line.append("{\"time\":\"") }
+    line.append(decimal: civil.year, width: 4)
+    line.append("-")
+    line.append(decimal: civil.month, width: 2)
+    line.append("-")
+    line.append(decimal: civil.day, width: 2)
+    line.append("T")
+    line.append(decimal: civil.hour, width: 2)
+    line.append(":")
+    line.append(decimal: civil.minute, width: 2)
+    line.append(":")
+    line.append(decimal: civil.second, width: 2)
+    switch format {
+    case .text:
+      line.append("Z \(event.level): \(event.message)\n")
+    case .json:
+      line.append("Z\",\"level\":\"\(event.level)\",\"message\":\"")
+      for byte in event.message.description.utf8 {
+        switch byte {
+        case 0x22: line.append("\\\"" as StaticString)
+        case 0x5C: line.append("\\\\" as StaticString)
+        case 0x00..<0x20:
+          line.append("\\u00" as StaticString)
+          if byte < 16 { line.append("0" as StaticString) }
+          line.append(hex: Int(byte))
+        default: line.append(byte)
+        }
+      }
+      line.append("\"}\n")
+    }
+    BlockingFile.standardError.write(line.span)
+  }
+}

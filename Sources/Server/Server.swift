@@ -1,0 +1,266 @@
+internal import Base
+public import Configuration
+internal import Logging
+internal import Observe
+internal import Proxy
+public import Reactor
+internal import Synchronization
+internal import Upstream
+
+/// The composition root: builds the workers from the settings and runs them until a signal.
+public final class Server {
+  /// Exit codes of the process.
+  public enum ExitCode {
+    public static let clean: Int32 = 0
+    public static let failure: Int32 = 1
+    public static let configuration: Int32 = 2
+    public static let connectionsCut: Int32 = 3
+  }
+
+  /// What another thread may ask of a running server.
+  public final class Control: Sendable {
+    enum Command: Sendable { case drain, cut }
+    let mailbox = Mailbox<Command>()
+    public init() {}
+    /// As SIGTERM: finish what is under way, then end.
+    public func drain() { mailbox.post(.drain) }
+    /// As a second SIGINT: end at once.
+    public func cut() { mailbox.post(.cut) }
+  }
+
+  private let settings: Settings
+  private let control: Control
+  private let handlesSignals: Bool
+  private let onStart: ([SocketAddress]) -> Void
+  private let logger: Logger
+  private let loop: EventLoop
+  private let mainMail = Mailbox<(index: Int, event: Worker.Event)>()
+  private var worker: Worker?
+  private var threads: [LoopThread] = []
+  private var workerMail: [Mailbox<Worker.Command>] = []
+  private var signals: [SignalWatcher] = []
+  private var timers: [RepeatingTimer] = []
+  private var logWriter: (writer: LogWriter, thread: LoopThread)?
+  private var liveWorkers = 0
+  private var cutConnections = 0
+  private var isStopping = false
+  private var exitCode = ExitCode.clean
+
+  /// Runs Sluice in the foreground. Returns the process's exit code.
+  public static func run(_ settings: Settings) -> Int32 {
+    do throws(UVError) {
+      return try Server(settings, control: Control(), handlesSignals: true, onStart: { _ in }).run()
+    } catch {
+      BlockingFile.standardError.write(Array("sluice: \(error)\n".utf8).span)
+      return ExitCode.failure
+    }
+  }
+
+  /// - Parameters:
+  ///   - control: stops the server from other threads, once `onStart` was called.
+  ///   - onStart: called with the bound addresses when every worker accepts.
+  public init(
+    _ settings: Settings, control: Control, handlesSignals: Bool, onStart: @escaping ([SocketAddress]) -> Void
+  ) throws(UVError) {
+    self.settings = settings
+    self.control = control
+    self.handlesSignals = handlesSignals
+    self.onStart = onStart
+    logger = EventLog.logger(settings.log)
+    loop = try EventLoop()
+  }
+
+  /// Runs until drained. Returns the exit code.
+  public func run() -> Int32 {
+    let descriptors = EventLoop.prepareProcess()
+    // Until the workers are there, this keeps the loop waiting for the resolver and for mail.
+    let keeper = RepeatingTimer(every: .seconds(3600), on: loop) {}
+    timers.append(keeper)
+    mainMail.open(on: loop) { [unowned self] mail in received(mail.event, from: mail.index) }
+    control.mailbox.open(on: loop) { [unowned self] command in
+      switch command {
+      case .drain: drain(because: "asked to stop")
+      case .cut: cut()
+      }
+    }
+    if handlesSignals { watchSignals() }
+    OriginResolver.resolve(settings.upstream.origins, on: loop) { [unowned self] result in
+      switch result {
+      case .failure(let error): fail(error.description)
+      case .success(let endpoints): start(endpoints, descriptors: descriptors)
+      }
+    }
+    loop.run()
+    for thread in threads { thread.join() }
+    if let logWriter {
+      logWriter.writer.end()
+      logWriter.thread.join()
+      if logWriter.writer.dropped > 0 {
+        logger.warning("access log: \(logWriter.writer.dropped) blocks of lines dropped, the reader was too slow")
+      }
+    }
+    worker = nil
+    loop.close()
+    return exitCode
+  }
+
+  // MARK: Start
+
+  private func start(_ endpoints: [Endpoint], descriptors: Int) {
+    guard !isStopping else { return end() }
+    do throws(UVError) {
+      logWriter = try LogWriter.start(settings.log.accessLog)
+    } catch {
+      return fail("SLUICE_ACCESS_LOG: cannot open the file: \(error)")
+    }
+    var unixSockets: [UnixListenerSocket] = []
+    for case .unix(let path) in settings.listen {
+      do throws(UVError) {
+        unixSockets.append(try UnixListenerSocket(path: path))
+      } catch {
+        return fail("SLUICE_LISTEN: cannot listen on unix:\(path): \(error)")
+      }
+    }
+    let parts = WorkerParts(
+      settings: settings, endpoints: EndpointSet(endpoints),
+      budget: ConnectionBudget(wanted: settings.proxy.connectionsMax, descriptors: descriptors),
+      unixSockets: unixSockets, logWriter: logWriter?.writer, logger: logger)
+    let mail = Mailbox<Worker.Command>()
+    let first = Worker(parts, on: loop, mailbox: mail) { [unowned self] in received($0, from: 0) }
+    worker = first
+    workerMail.append(mail)
+    liveWorkers = 1
+    let bound: [SocketAddress]
+    do throws(ListenError) {
+      bound = try first.listen(on: settings.listen, unixSockets)
+    } catch {
+      return fail("SLUICE_LISTEN: cannot listen on \(error.address): \(error.cause)")
+    }
+    for index in 1..<max(1, settings.workers) { startThread(index, parts, bound) }
+    awaitedWorkers = settings.workers - 1
+    boundAddresses = bound
+    announceWhenStarted()
+  }
+
+  private var awaitedWorkers = 0
+  private var boundAddresses: [SocketAddress] = []
+
+  private func startThread(_ index: Int, _ parts: WorkerParts, _ addresses: [SocketAddress]) {
+    let mail = Mailbox<Worker.Command>()
+    workerMail.append(mail)
+    let mainMail = self.mainMail
+    do throws(UVError) {
+      threads.append(
+        try LoopThread {
+          guard let loop = try? EventLoop() else {
+            return mainMail.post((index, .failed("a loop cannot be made")))
+          }
+          let worker = Worker(parts, on: loop, mailbox: mail) { mainMail.post((index, $0)) }
+          do throws(ListenError) {
+            _ = try worker.listen(on: addresses, parts.unixSockets)
+            mainMail.post((index, .started))
+          } catch {
+            mainMail.post((index, .failed("cannot listen on \(error.address): \(error.cause)")))
+          }
+          loop.run()
+          loop.close()
+          withExtendedLifetime(worker) {}
+        })
+      liveWorkers += 1
+    } catch {
+      fail("a thread cannot be started: \(error)")
+    }
+  }
+
+  private func announceWhenStarted() {
+    guard awaitedWorkers == 0, !isStopping else { return }
+    let where_ = boundAddresses.map { "\($0)" }.joined(separator: ", ")
+    let count = settings.workers
+    logger.info(
+      "sluice \(Version.text) listening on \(where_), \(count) worker\(count == 1 ? "" : "s"), \(endpointText)")
+    onStart(boundAddresses)
+  }
+
+  private var endpointText: String {
+    let names = settings.upstream.origins.map { origin in
+      switch origin.location {
+      case .host(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+      case .unix(let path): "unix:\(path)"
+      }
+    }
+    return "upstream " + names.joined(separator: ", ")
+  }
+
+  private func received(_ event: Worker.Event, from index: Int) {
+    switch event {
+    case .started:
+      awaitedWorkers -= 1
+      announceWhenStarted()
+    case .failed(let reason): fail("worker \(index): \(reason)")
+    case .ended(let cut):
+      cutConnections += cut
+      liveWorkers -= 1
+      if liveWorkers == 0 { end() }
+    }
+  }
+
+  private func fail(_ reason: String) {
+    logger.critical("\(reason)")
+    exitCode = ExitCode.failure
+    isStopping = true
+    if liveWorkers == 0 { end() } else { cut() }
+  }
+
+  // MARK: Stop
+
+  private func watchSignals() {
+    signals = [
+      SignalWatcher(.terminate, on: loop) { [unowned self] in drain(because: "SIGTERM") },
+      SignalWatcher(.interrupt, on: loop) { [unowned self] in
+        if isStopping { cut() } else { drain(because: "SIGINT") }
+      },
+      SignalWatcher(.quit, on: loop) { [unowned self] in cut() },
+      SignalWatcher(.hangUp, on: loop) { [unowned self] in logWriter?.writer.reopen() },
+    ]
+  }
+
+  private func drain(because reason: String) {
+    guard !isStopping else { return }
+    isStopping = true
+    logger.info("\(reason): draining, at most \(settings.drainTimeout.milliseconds / 1000) s")
+    if liveWorkers == 0 { return end() }
+    let deadline = RepeatingTimer(every: settings.drainTimeout, on: loop) { [unowned self] in
+      logger.warning("drain deadline passed")
+      cut()
+    }
+    timers.append(deadline)
+    guard settings.preDrain.milliseconds > 0 else { return tell(.drain) }
+    var timer: RepeatingTimer?
+    timer = RepeatingTimer(every: settings.preDrain, on: loop) { [unowned self] in
+      timer?.close()
+      timer = nil
+      tell(.drain)
+    }
+    if let timer { timers.append(timer) }
+  }
+
+  private func cut() {
+    isStopping = true
+    tell(.cut)
+  }
+
+  private func tell(_ command: Worker.Command) { for mail in workerMail { mail.post(command) } }
+
+  private func end() {
+    if cutConnections > 0 {
+      logger.warning("\(cutConnections) connections cut")
+      if exitCode == ExitCode.clean { exitCode = ExitCode.connectionsCut }
+    } else if exitCode == ExitCode.clean {
+      logger.info("drained, bye")
+    }
+    for timer in timers { timer.close() }
+    for signal in signals { signal.close() }
+    mainMail.close()
+    control.mailbox.close()
+  }
+}

@@ -1,0 +1,106 @@
+internal import Base
+internal import Configuration
+internal import Logging
+internal import Observe
+internal import Proxy
+internal import Reactor
+internal import Upstream
+
+/// What every worker is made from.
+struct WorkerParts: Sendable {
+  let settings: Settings
+  let endpoints: EndpointSet
+  let budget: ConnectionBudget
+  let unixSockets: [UnixListenerSocket]
+  let logWriter: LogWriter?
+  let logger: Logger
+}
+
+/// One loop with its listeners and its share of the connections.
+final class Worker {
+  enum Command: Sendable { case drain, cut }
+  enum Event: Sendable {
+    case started
+    case failed(String)
+    /// All connections are gone; so many of them were cut.
+    case ended(cut: Int)
+  }
+
+  private let loop: EventLoop
+  private let context: ProxyContext
+  private let accessLog: AccessLog?
+  private let mailbox: Mailbox<Command>
+  private var flushTimer: RepeatingTimer?
+  private var hasEnded = false
+  private let report: (Event) -> Void
+
+  init(
+    _ parts: WorkerParts, on loop: EventLoop, mailbox: Mailbox<Command>, report: @escaping (Event) -> Void
+  ) {
+    self.loop = loop
+    self.mailbox = mailbox
+    self.report = report
+    accessLog = parts.logWriter.map { AccessLog(format: parts.settings.log.format, sink: $0) }
+    let logger = parts.logger
+    context = ProxyContext(
+      settings: parts.settings.proxy,
+      upstream: Upstream(parts.endpoints, settings: parts.settings.upstream, on: loop), accessLog: accessLog,
+      budget: parts.budget, on: loop, report: { logger.warning("\($0)") })
+    mailbox.open(on: loop) { [unowned self] command in
+      switch command {
+      case .drain: drain()
+      case .cut: cut()
+      }
+    }
+    if let accessLog {
+      flushTimer = RepeatingTimer(every: .milliseconds(200), on: loop) { accessLog.flush() }
+      flushTimer?.unreference()
+    }
+  }
+
+  /// Listens on `addresses`. Returns them as bound.
+  func listen(on addresses: [SocketAddress], _ unixSockets: [UnixListenerSocket]) throws(ListenError) -> [SocketAddress] {
+    var bound: [SocketAddress] = []
+    for address in addresses {
+      do throws(UVError) {
+        let listener: SocketListener
+        if case .unix(let path) = address {
+          guard let shared = unixSockets.first(where: { $0.path == path }) else { continue }
+          listener = try SocketListener(shared, on: loop, handler: context)
+        } else {
+          listener = try SocketListener(
+            address, isDualStack: !Worker.hasIPv4Twin(address, in: addresses), on: loop, handler: context)
+        }
+        context.add(listener)
+        bound.append(listener.address)
+      } catch {
+        throw ListenError(address: address, cause: error)
+      }
+    }
+    return bound
+  }
+
+  /// `[::]:80` takes IPv4 as well, unless `0.0.0.0:80` was asked for beside it.
+  private static func hasIPv4Twin(_ address: SocketAddress, in all: [SocketAddress]) -> Bool {
+    guard case .ip(_, let port) = address else { return false }
+    return all.contains { if case .ip(let other, port) = $0 { other.isV4 } else { false } }
+  }
+
+  func drain() { context.drain { [unowned self] in end(cut: 0) } }
+
+  func cut() { end(cut: context.cut()) }
+
+  private func end(cut: Int) {
+    guard !hasEnded else { return }
+    hasEnded = true
+    accessLog?.flush()
+    flushTimer?.close()
+    mailbox.close()
+    report(.ended(cut: cut))
+  }
+}
+
+struct ListenError: Error {
+  let address: SocketAddress
+  let cause: UVError
+}
