@@ -23,7 +23,7 @@ enum FieldParser {
         guard bytes[at + 1] == 0x0A else { return .failed(.bareCarriageReturn) }
         return .complete(at + 2)
       }
-      while at < count, Token.contains(bytes[at]) { at += 1 }
+      at = Token.end(bytes, from: at)
       guard at < count else { return .incomplete }
       guard bytes[at] == 0x3A, at > lineStart else { return .failed(nameFault(bytes[at], isFirst: at == lineStart)) }
       let nameEnd = at

@@ -169,13 +169,13 @@ private struct RequestLine {
       at = 2
     }
     let start = at
-    while at < count, Token.contains(bytes[at]) { at += 1 }
+    at = Token.end(bytes, from: at)
     guard at < count else { return unfinished(at - start, limits) }
     guard bytes[at] == 0x20, at > start else { return .failed(.malformedRequestLine) }
     let methodRange = start..<at
     at += 1
     let targetStart = at
-    while at < count, Token.isTarget(bytes[at]) { at += 1 }
+    at = Token.targetEnd(bytes, from: at)
     if at - start > limits.requestLineBytesMax { return .failed(.targetTooLong) }
     guard at < count else { return .incomplete }
     guard bytes[at] == 0x20, at > targetStart else {

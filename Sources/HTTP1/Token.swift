@@ -1,3 +1,5 @@
+internal import Base
+
 /// Character classes of RFC 9110 §5.6.2 and RFC 3986, as bit sets in registers: no table to load.
 enum Token {
   /// ! # $ % & ' * + - . 0-9
@@ -14,11 +16,18 @@ enum Token {
     return byte < 0x80 && high >> UInt64(byte & 0x3F) & 1 != 0
   }
 
-  /// What a request target may hold: visible ASCII without `#`, which starts a fragment, and a fragment
-  /// is never sent (RFC 9110 §7.1). Wider than RFC 3986: quotes, braces, `|` and `\` do occur and every
-  /// parser around us reads them alike.
-  @inline(__always) static func isTarget(_ byte: UInt8) -> Bool {
-    byte > 0x20 && byte < 0x7F && byte != 0x23
+  /// The first index at or after `from` that is no `tchar`.
+  @inline(__always) static func end(_ bytes: Span<UInt8>, from: Int) -> Int {
+    ByteScan.firstOutside(low: low, high: high, bytes, from: from)
+  }
+
+  /// The first index at or after `from` that may not be part of a request target.
+  ///
+  /// A target is visible ASCII without `#`, which starts a fragment, and a fragment is never sent
+  /// (RFC 9110 §7.1). Wider than RFC 3986: quotes, braces, `|` and `\` do occur and every parser around
+  /// us reads them alike.
+  @inline(__always) static func targetEnd(_ bytes: Span<UInt8>, from: Int) -> Int {
+    ByteScan.firstOutside(low: 0xFFFF_FFF6_0000_0000, high: UInt64.max >> 1, bytes, from: from)
   }
 
   /// Space or tab.

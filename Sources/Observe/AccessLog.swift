@@ -92,7 +92,7 @@ public final class AccessLog {
     buffer.append("\" \"")
     appendQuoted(record.text.span, record.userAgent)
     buffer.append("\" upstream=")
-    buffer.append(record.endpoint ?? "-")
+    buffer.append(text: record.endpoint ?? "-")
     buffer.append(" total_ms=")
     appendMilliseconds(end &- record.startNanoseconds)
     buffer.append(" connect_ms=")
@@ -102,7 +102,7 @@ public final class AccessLog {
     buffer.append(" tries=")
     buffer.append(decimal: record.tries)
     buffer.append(" reason=")
-    buffer.append(record.reason ?? "-")
+    buffer.append(text: record.reason ?? "-")
     buffer.append("\n")
   }
 
@@ -124,7 +124,7 @@ public final class AccessLog {
     buffer.append("\",\"user_agent\":\"")
     appendQuoted(record.text.span, record.userAgent)
     buffer.append("\",\"upstream\":\"")
-    buffer.append(record.endpoint ?? "-")
+    buffer.append(text: record.endpoint ?? "-")
     buffer.append("\",\"total_ms\":")
     appendMilliseconds(end &- record.startNanoseconds)
     if let connected = record.connectedNanoseconds {
@@ -138,7 +138,7 @@ public final class AccessLog {
     buffer.append(",\"tries\":")
     buffer.append(decimal: record.tries)
     buffer.append(",\"reason\":\"")
-    buffer.append(record.reason ?? "-")
+    buffer.append(text: record.reason ?? "-")
     buffer.append("\"}\n")
   }
 

@@ -25,9 +25,10 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   private static let lingerBytesMax = 1024 * 1024
   private static let lingerTime = Interval.seconds(2)
 
-  unowned let context: ProxyContext
+  /// Strong: `unowned` costs a retain and a release at each use. The cycle ends when the context lets go.
+  let context: ProxyContext
   let stream: SocketStream
-  private(set) lazy var timer = WheelTimer(handler: self)
+  let timer = WheelTimer()
   /// `nil` for unix-domain sockets.
   let peer: IPAddress?
   let isTrusted: Bool
@@ -57,6 +58,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
 
   func start() {
     stream.setHandler(self)
+    timer.setHandler(self)
     arm(context.settings.headTimeout)
     stream.startReading()
   }
@@ -149,7 +151,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
 
   /// `nil` when the head is not complete.
   private func readHead(_ bytes: Span<UInt8>) -> Int? {
-    switch RequestHead.parse(bytes, into: &context.table, limits: context.settings.limits) {
+    switch RequestHead.parse(bytes, into: &context.table.value, limits: context.settings.limits) {
     case .incomplete: return nil
     case .failed(let error):
       refuse(status: error.status, reason: error.rawValue)
@@ -199,13 +201,13 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   /// Refuses what cannot be understood: answers and ends the connection, since nobody knows where the
   /// next request would begin.
   private func refuse(status: Int, reason: String) {
-    context.clock.refresh(context.loop.now)
-    context.scratch.removeAll()
+    context.clock.value.refresh(context.loop.now)
+    context.scratch.value.removeAll()
     LocalReply.write(
-      status: status, detail: ClientConnection.detail(status), date: context.clock.date, closes: true,
-      to: &context.scratch)
+      status: status, detail: ClientConnection.detail(status), date: context.clock.value.date, closes: true,
+      to: &context.scratch.value)
     logRefusal(status: status, reason: reason)
-    if case .failed = stream.write(context.scratch) { return close() }
+    if case .failed = stream.write(context.scratch.value) { return close() }
     linger()
   }
 
@@ -229,7 +231,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
     record.status = status
     record.reason = reason
     accessLog.record(
-      record, time: context.clock.logTime, client: peer, endNanoseconds: record.startNanoseconds)
+      record, time: context.clock.value.logTime, client: peer, endNanoseconds: record.startNanoseconds)
   }
 
   // MARK: Closing

@@ -19,7 +19,7 @@ extension Exchange {
   /// Sends the head alone.
   func sendHead() {
     requestPhase = hasBody ? .sending : .complete
-    switch connection!.stream.write(requestBytes) {
+    switch connection!.stream.write(requestBytes.value) {
     case .sent: requestWasSent()
     case .queued: requestWasQueued()
     case .failed(let error):
@@ -52,7 +52,7 @@ extension Exchange {
     let part = bytes.extracting(from..<(from + count))
     let isFirst = requestPhase == .ready
     let outcome =
-      isFirst ? connection!.stream.write(requestBytes, part) : connection!.stream.write(part)
+      isFirst ? connection!.stream.write(requestBytes.value, part) : connection!.stream.write(part)
     guard accept(outcome, isFirst: isFirst) else { return 0 }
     requestRemaining -= count
     requestBodyBytes += count
@@ -65,20 +65,20 @@ extension Exchange {
   /// digit, whatever the client's looked like.
   private func forwardChunked(_ bytes: Span<UInt8>, from: Int) -> Int {
     var at = from
-    context.scratch.removeAll()
+    context.scratch.value.removeAll()
     let isFirst = requestPhase == .ready
-    if isFirst { context.scratch.append(requestBytes) }
-    let bodyStart = context.scratch.count
+    if isFirst { context.scratch.value.append(requestBytes.value) }
+    let bodyStart = context.scratch.value.count
     var isComplete = false
     reading: while true {
       switch requestDecoder!.next(bytes, &at) {
       case .data(let range):
         requestBodyBytes += range.count
-        appendChunk(bytes, range, to: &context.scratch)
+        appendChunk(bytes, range, to: &context.scratch.value)
       case .needMore: break reading
       case .finished:
         isComplete = true
-        guard appendLastChunk(&requestDecoder!, to: &context.scratch) else {
+        guard appendLastChunk(&requestDecoder!, to: &context.scratch.value) else {
           refuseBody(.malformedFieldName)
           return 0
         }
@@ -93,10 +93,10 @@ extension Exchange {
       replyLocally(status: 413, detail: "the request body is too large", reason: Reason.bodyTooLarge)
       return 0
     }
-    let outcome = connection!.stream.write(context.scratch)
+    let outcome = connection!.stream.write(context.scratch.value)
     if case .failed(let error) = outcome, isFirst {
       // Decoded bytes cannot be given back: they are kept in encoded form for the fresh connection.
-      requestBytes.append(context.scratch, from: bodyStart)
+      requestBytes.value.append(context.scratch.value, from: bodyStart)
       requestPhase = isComplete ? .complete : .sending
       upstreamFailed(error, nothingWasTaken: true)
       return at - from
@@ -129,8 +129,8 @@ extension Exchange {
 
   private func keepForReplay(_ part: Span<UInt8>) {
     guard isReplayable else { return }
-    if method.isIdempotent, connection!.isReused, requestBytes.count + part.count <= Exchange.replayBytesMax {
-      requestBytes.append(part)
+    if method.isIdempotent, connection!.isReused, requestBytes.value.count + part.count <= Exchange.replayBytesMax {
+      requestBytes.value.append(part)
     } else {
       isReplayable = false
     }
@@ -139,9 +139,9 @@ extension Exchange {
   /// The same for a body that was coded anew into `context.scratch`.
   private func keepScratchForReplay(from: Int) {
     guard isReplayable else { return }
-    let count = context.scratch.count - from
-    if method.isIdempotent, connection!.isReused, requestBytes.count + count <= Exchange.replayBytesMax {
-      requestBytes.append(context.scratch, from: from)
+    let count = context.scratch.value.count - from
+    if method.isIdempotent, connection!.isReused, requestBytes.value.count + count <= Exchange.replayBytesMax {
+      requestBytes.value.append(context.scratch.value, from: from)
     } else {
       isReplayable = false
     }
@@ -238,8 +238,8 @@ extension Exchange {
     out.append("0\r\n")
     if decoder.hasTrailers {
       let trailers = decoder.trailerBytes.span
-      if context.table.parseTrailers(trailers, limits: context.settings.limits) != nil { return false }
-      TrailerRules.append(trailers, context.table, to: &out)
+      if context.table.value.parseTrailers(trailers, limits: context.settings.limits) != nil { return false }
+      TrailerRules.append(trailers, context.table.value, to: &out)
     }
     out.append("\r\n")
     return true

@@ -12,16 +12,16 @@ extension Exchange {
     case .tunnel: tunnelFromOrigin(bytes, from: 0)
     case .complete: upstreamIsReusable = false
     case .awaitingHead:
-      if responseInbox.isEmpty {
+      if responseInbox.value.isEmpty {
         readHeads(bytes)
         return
       }
-      responseInbox.append(bytes)
+      responseInbox.value.append(bytes)
       // As for requests: a slow head is not parsed anew for every byte.
       let hasLine = ByteScan.first(0x0A, in: bytes, from: 0) < bytes.count
-      guard hasLine || responseInbox.count > context.settings.limits.headBytesMax else { return }
+      guard hasLine || responseInbox.value.count > context.settings.limits.headBytesMax else { return }
       var buffer = ByteBuffer()
-      swap(&buffer, &responseInbox)
+      swap(&buffer, &responseInbox.value)
       readHeads(buffer.span)
     }
   }
@@ -31,9 +31,9 @@ extension Exchange {
     var at = 0
     while at < bytes.count {
       let rest = bytes.extracting(at..<bytes.count)
-      switch ResponseHead.parse(rest, answering: method, into: &context.table, limits: context.settings.limits) {
+      switch ResponseHead.parse(rest, answering: method, into: &context.table.value, limits: context.settings.limits) {
       case .incomplete:
-        responseInbox.append(rest)
+        responseInbox.value.append(rest)
         return
       case .failed(let error):
         return responseIsMalformed(error.rawValue)
@@ -61,11 +61,11 @@ extension Exchange {
   private func forwardInterim(_ bytes: Span<UInt8>, _ head: ResponseHead) {
     guard !isHTTP10 else { return }
     if head.status == 100 { awaitsContinue = false }
-    context.scratch.removeAll()
+    context.scratch.value.removeAll()
     context.responseRewrite.write(
-      bytes, head, context.table, ResponseRewrite.Connection(encoding: .none), date: context.clock.date,
-      to: &context.scratch)
-    switch client!.stream.write(context.scratch) {
+      bytes, head, context.table.value, ResponseRewrite.Connection(encoding: .none), date: context.clock.value.date,
+      to: &context.scratch.value)
+    switch client!.stream.write(context.scratch.value) {
     case .sent: break
     case .queued: connection!.stream.pauseReading()
     case .failed(let error): downstreamEnded(error)
@@ -73,13 +73,13 @@ extension Exchange {
   }
 
   private func beginResponse(_ bytes: Span<UInt8>, _ head: ResponseHead) {
-    record.status = head.status
+    record.value.status = head.status
     if context.accessLog != nil {
-      record.respondedNanoseconds = EventLoop.nanoseconds &- record.startNanoseconds
+      record.value.respondedNanoseconds = EventLoop.nanoseconds &- record.value.startNanoseconds
     }
     responseFraming = head.framing
     upstreamIsReusable = head.isPersistent
-    if context.table.contains(.keepAlive) { readIdleLimit(bytes) }
+    if context.table.value.contains(.keepAlive) { readIdleLimit(bytes) }
     var told = ResponseRewrite.Connection(encoding: .none)
     switch head.framing {
     case .none: break
@@ -101,16 +101,16 @@ extension Exchange {
     told.closes = !isPersistent
     told.saysKeepAlive = isHTTP10 && isPersistent
     isEventStream = isEventStreamType(bytes)
-    context.clock.refresh(loop.now)
-    context.scratch.removeAll()
+    context.clock.value.refresh(loop.now)
+    context.scratch.value.removeAll()
     context.responseRewrite.write(
-      bytes, head, context.table, told, date: context.clock.date, to: &context.scratch)
+      bytes, head, context.table.value, told, date: context.clock.value.date, to: &context.scratch.value)
     responsePhase = .body
     relay(bytes, from: head.end, withHead: true)
   }
 
   private func isEventStreamType(_ bytes: Span<UInt8>) -> Bool {
-    guard let field = context.table.first(.contentType) else { return false }
+    guard let field = context.table.value.first(.contentType) else { return false }
     let end = min(Int(field.valueStart) + 17, Int(field.valueEnd))
     return ASCII.equals(bytes, Int(field.valueStart), end, ignoringCase: "text/event-stream")
   }
@@ -118,7 +118,7 @@ extension Exchange {
   /// `Keep-Alive: timeout=N`: a second less than the origin will wait, so that it is never the first to
   /// close.
   private func readIdleLimit(_ bytes: Span<UInt8>) {
-    guard let field = context.table.first(.keepAlive) else { return }
+    guard let field = context.table.value.first(.keepAlive) else { return }
     var seconds = 0
     var at = Int(field.valueStart)
     let end = Int(field.valueEnd)
@@ -136,7 +136,7 @@ extension Exchange {
 
   /// Passes body bytes on, after the head in `context.scratch` when there is one.
   private func relay(_ bytes: Span<UInt8>, from: Int, withHead: Bool) {
-    if !withHead { context.scratch.removeAll() }
+    if !withHead { context.scratch.value.removeAll() }
     switch responseFraming {
     case .none:
       if from < bytes.count { upstreamIsReusable = false }
@@ -146,14 +146,14 @@ extension Exchange {
       responseRemaining -= count
       // More than was announced: the origin counts differently from us, so its connection ends here.
       if from + count < bytes.count { upstreamIsReusable = false }
-      record.bodyBytes += count
+      record.value.bodyBytes += count
       deliver(bytes.extracting(from..<(from + count)), isComplete: responseRemaining == 0)
     case .chunked: relayChunked(bytes, from: from)
     case .untilClose:
       let count = bytes.count - from
-      record.bodyBytes += count
+      record.value.bodyBytes += count
       if encoding == .chunked {
-        if count > 0 { appendChunk(bytes, from..<bytes.count, to: &context.scratch) }
+        if count > 0 { appendChunk(bytes, from..<bytes.count, to: &context.scratch.value) }
         deliver(Span(), isComplete: false)
       } else {
         deliver(bytes.extracting(from..<bytes.count), isComplete: false)
@@ -166,17 +166,17 @@ extension Exchange {
     while true {
       switch responseDecoder!.next(bytes, &at) {
       case .data(let range):
-        record.bodyBytes += range.count
+        record.value.bodyBytes += range.count
         if encoding == .chunked {
-          appendChunk(bytes, range, to: &context.scratch)
+          appendChunk(bytes, range, to: &context.scratch.value)
         } else {
-          context.scratch.append(bytes, from: range.lowerBound, to: range.upperBound)
+          context.scratch.value.append(bytes, from: range.lowerBound, to: range.upperBound)
         }
       case .needMore:
         return deliver(Span(), isComplete: false)
       case .finished(let end):
         if end < bytes.count { upstreamIsReusable = false }
-        if encoding == .chunked, !appendLastChunk(&responseDecoder!, to: &context.scratch) {
+        if encoding == .chunked, !appendLastChunk(&responseDecoder!, to: &context.scratch.value) {
           return responseIsCut(reason: HTTP1Error.malformedFieldName.rawValue)
         }
         return deliver(Span(), isComplete: true)
@@ -188,7 +188,7 @@ extension Exchange {
 
   /// Writes `context.scratch` and then `part`.
   private func deliver(_ part: Span<UInt8>, isComplete: Bool) {
-    let outcome = client!.stream.write(context.scratch, part)
+    let outcome = client!.stream.write(context.scratch.value, part)
     if case .failed(let error) = outcome { return downstreamEnded(error) }
     if isComplete {
       responsePhase = .complete
@@ -215,7 +215,7 @@ extension Exchange {
     }
     let (moved, state) = connection.stream.splice(to: client.stream, limit: responseRemaining)
     responseRemaining -= moved
-    record.bodyBytes += moved
+    record.value.bodyBytes += moved
     switch state {
     case .sinkFailed(let error): return downstreamEnded(error)
     case .sourceFailed, .sourceEnded: return responseIsCut(reason: Reason.responseCut)
@@ -249,8 +249,8 @@ extension Exchange {
       guard responseFraming == .untilClose, error == nil else {
         return responseIsCut(reason: Reason.responseCut)
       }
-      context.scratch.removeAll()
-      if encoding == .chunked { context.scratch.append("0\r\n\r\n") }
+      context.scratch.value.removeAll()
+      if encoding == .chunked { context.scratch.value.append("0\r\n\r\n") }
       upstreamIsReusable = false
       deliver(Span(), isComplete: true)
     }

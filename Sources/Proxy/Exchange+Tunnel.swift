@@ -9,26 +9,26 @@ extension Exchange {
   /// The origin agreed to change the protocol, if that was asked for and is what it agreed to.
   func switchProtocols(_ bytes: Span<UInt8>, _ head: ResponseHead) {
     guard wantsUpgrade, requestPhase == .complete, head.options.contains(.upgrade),
-      context.table.contains(.upgrade)
+      context.table.value.contains(.upgrade)
     else {
       return replyLocally(
         status: 502, detail: "the origin switched protocols unasked", reason: Reason.upgradeUnasked)
     }
-    record.status = 101
-    context.clock.refresh(loop.now)
-    context.scratch.removeAll()
+    record.value.status = 101
+    context.clock.value.refresh(loop.now)
+    context.scratch.value.removeAll()
     context.responseRewrite.write(
-      bytes, head, context.table, ResponseRewrite.Connection(encoding: .none, isUpgrade: true),
-      date: context.clock.date, to: &context.scratch)
+      bytes, head, context.table.value, ResponseRewrite.Connection(encoding: .none, isUpgrade: true),
+      date: context.clock.value.date, to: &context.scratch.value)
     responsePhase = .tunnel
     upstreamIsReusable = false
     isPersistent = false
-    switch client!.stream.write(context.scratch, bytes.extracting(head.end..<bytes.count)) {
+    switch client!.stream.write(context.scratch.value, bytes.extracting(head.end..<bytes.count)) {
     case .failed(let error): return downstreamEnded(error)
     case .queued: connection!.stream.pauseReading()
     case .sent: break
     }
-    record.bodyBytes += bytes.count - head.end
+    record.value.bodyBytes += bytes.count - head.end
     armTunnel()
     // What the client sent ahead of the answer waits in its inbox.
     client!.pump()
@@ -50,7 +50,7 @@ extension Exchange {
   }
 
   func tunnelFromOrigin(_ bytes: Span<UInt8>, from: Int) {
-    record.bodyBytes += bytes.count - from
+    record.value.bodyBytes += bytes.count - from
     switch client!.stream.write(bytes.extracting(from..<bytes.count)) {
     case .failed: return cut(reason: Reason.clientClosed, byReset: true)
     case .queued: connection!.stream.pauseReading()

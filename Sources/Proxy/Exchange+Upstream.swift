@@ -8,8 +8,8 @@ internal import Upstream
 extension Exchange {
   /// Takes an idle connection to `endpoint`, or begins a new one.
   func lease(_ endpoint: Endpoint) {
-    record.tries += 1
-    record.endpoint = endpoint.name
+    record.value.tries += 1
+    record.value.endpoint = endpoint.name
     let pool = context.upstream.pool(of: endpoint)
     while !hasReplayed, let idle = pool.lease() {
       // The stale keep-alive race: the origin may have closed it since this loop last looked. Whoever can
@@ -41,7 +41,7 @@ extension Exchange {
     connection.stream.setNoDelay()
     connection.stream.startReading()
     if context.accessLog != nil {
-      record.connectedNanoseconds = EventLoop.nanoseconds &- record.startNanoseconds
+      record.value.connectedNanoseconds = EventLoop.nanoseconds &- record.value.startNanoseconds
     }
     if hasReplayed { return replay() }
     if hasBody {
@@ -92,7 +92,7 @@ extension Exchange {
     guard !hostRange.isEmpty else { return }
     let bytes = Array(authority.utf8)
     let growth = bytes.count - hostRange.count
-    requestBytes.replace(hostRange, with: bytes.span)
+    requestBytes.value.replace(hostRange, with: bytes.span)
     hostRange = hostRange.lowerBound..<(hostRange.upperBound + growth)
     requestHeadCount += growth
   }
@@ -102,7 +102,7 @@ extension Exchange {
   func upstreamFailed(_ error: UVError?, nothingWasTaken: Bool = false) {
     let verdict = Verdict.of(.upstreamGone, .beforeResponseHead)
     let isSafe = nothingWasTaken || method.isIdempotent && isReplayable
-    if verdict.retry == .onReusedConnection, connection!.isReused, !hasReplayed, isSafe, responseInbox.isEmpty {
+    if verdict.retry == .onReusedConnection, connection!.isReused, !hasReplayed, isSafe, responseInbox.value.isEmpty {
       let endpoint = connection!.endpoint
       discardConnection()
       hasReplayed = true
@@ -122,7 +122,7 @@ extension Exchange {
       return
     }
     if requestPhase == .refused { requestPhase = requestIsFullyTaken ? .complete : .sending }
-    switch connection!.stream.write(requestBytes) {
+    switch connection!.stream.write(requestBytes.value) {
     case .failed(let error): upstreamFailed(error)
     case .queued: requestWasQueued()
     case .sent: requestWasSent()

@@ -38,10 +38,11 @@ final class Exchange: StreamHandler {
   /// The head and as much body as is kept for sending a request a second time.
   static let replayBytesMax = 64 * 1024
 
-  unowned let context: ProxyContext
+  /// Strong: `unowned` costs a retain and a release at each use. The cycle ends when the context lets go.
+  let context: ProxyContext
   /// Non-nil from `begin` to the end.
   var client: ClientConnection?
-  var record = AccessRecord()
+  let record = Confined(AccessRecord())
 
   // The request.
   var method = Method.get
@@ -51,7 +52,7 @@ final class Exchange: StreamHandler {
   var wantsUpgrade = false
   var requestPhase = RequestPhase.ready
   /// The rewritten head, and the body after it as far as it is kept for a replay.
-  var requestBytes = ByteBuffer()
+  let requestBytes = Confined(ByteBuffer())
   var requestHeadCount = 0
   var hostRange = 0..<0
   var isReplayable = true
@@ -75,7 +76,7 @@ final class Exchange: StreamHandler {
   // The response.
   var responsePhase = ResponsePhase.awaitingHead
   /// Part of a response head.
-  var responseInbox = ByteBuffer()
+  let responseInbox = Confined(ByteBuffer())
   var responseFraming = BodyFraming.none
   var responseRemaining = 0
   var responseDecoder: ChunkedDecoder?
@@ -93,11 +94,11 @@ final class Exchange: StreamHandler {
 
   private func reset() {
     client = nil
-    record.removeAll()
+    if context.accessLog != nil { record.value.removeAll() }
     (requestPhase, responsePhase) = (.ready, .awaitingHead)
-    requestBytes.removeAll()
+    requestBytes.value.removeAll()
     // What one large head or body needed is not kept for ever.
-    if requestBytes.capacityBytes > Exchange.replayBytesMax { requestBytes = ByteBuffer() }
+    if requestBytes.value.capacityBytes > Exchange.replayBytesMax { requestBytes.value = ByteBuffer() }
     hostRange = 0..<0
     isReplayable = true
     (requestRemaining, requestBodyBytes, drainedBytes) = (0, 0, 0)
@@ -106,7 +107,7 @@ final class Exchange: StreamHandler {
     isConnecting = false
     if !tried.isEmpty { tried.removeAll(keepingCapacity: true) }
     hasReplayed = false
-    if responseInbox.capacityBytes > 0 { responseInbox = ByteBuffer() }
+    if responseInbox.value.capacityBytes > 0 { responseInbox.value = ByteBuffer() }
     responseRemaining = 0
     responseDecoder = nil
     encoding = .none
@@ -138,10 +139,10 @@ final class Exchange: StreamHandler {
     if answersMaxForwards(head, bytes) { return }
     let endpoint = context.upstream.endpoints.next()
     context.requestRewrite.write(
-      bytes, head, context.table, peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
-      authority: endpoint.authority, to: &requestBytes)
+      bytes, head, context.table.value, peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
+      authority: endpoint.authority, to: &requestBytes.value)
     hostRange = context.requestRewrite.takeHostRange()
-    requestHeadCount = requestBytes.count
+    requestHeadCount = requestBytes.value.count
     lease(endpoint)
     // With a body that has begun to come, the head goes out together with its first bytes.
     if requestPhase == .ready, connection != nil, !isConnecting, !hasBody || bytes.count == head.end {
@@ -152,16 +153,16 @@ final class Exchange: StreamHandler {
   var hasBody: Bool { requestIsChunked || requestRemaining > 0 }
 
   private func keepForLog(_ head: RequestHead, _ bytes: Span<UInt8>) {
-    record.startNanoseconds = EventLoop.nanoseconds
-    record.requestLine = record.keep(bytes, head.methodRange.lowerBound..<(head.fieldsStart - 2))
-    if let field = context.table.first(.referer) { record.referer = record.keep(bytes, field.valueRange) }
-    if let field = context.table.first(.userAgent) { record.userAgent = record.keep(bytes, field.valueRange) }
-    if let range = head.authorityRange { record.host = record.keep(bytes, range) }
+    record.value.startNanoseconds = EventLoop.nanoseconds
+    record.value.requestLine = record.value.keep(bytes, head.methodRange.lowerBound..<(head.fieldsStart - 2))
+    if let field = context.table.value.first(.referer) { record.value.referer = record.value.keep(bytes, field.valueRange) }
+    if let field = context.table.value.first(.userAgent) { record.value.userAgent = record.value.keep(bytes, field.valueRange) }
+    if let range = head.authorityRange { record.value.host = record.value.keep(bytes, range) }
   }
 
   /// RFC 9110 §7.6.2: OPTIONS and TRACE count their hops; at zero the last one answers.
   private func answersMaxForwards(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
-    guard head.method == .options || head.method == .trace, let field = context.table.first(.maxForwards),
+    guard head.method == .options || head.method == .trace, let field = context.table.value.first(.maxForwards),
       field.valueRange.count == 1, bytes[Int(field.valueStart)] == UInt8(ascii: "0")
     else { return false }
     replyLocally(status: 200, detail: "the last hop", reason: Reason.maxForwards)
@@ -176,7 +177,7 @@ final class Exchange: StreamHandler {
     let requestIsComplete = requestPhase == .complete
     if let connection {
       self.connection = nil
-      let pool = context.upstream.pool(of: connection.endpoint)
+      let pool = connection.pool
       if upstreamIsReusable, requestIsComplete, !connection.stream.hasQueuedBytes {
         pool.giveBack(connection, idleLimit: upstreamIdleLimit)
       } else {
@@ -208,32 +209,32 @@ final class Exchange: StreamHandler {
 
   func writeLog() {
     guard let accessLog = context.accessLog else { return }
-    context.clock.refresh(loop.now)
+    context.clock.value.refresh(loop.now)
     accessLog.record(
-      record, time: context.clock.logTime, client: client?.peer, endNanoseconds: EventLoop.nanoseconds)
+      record.value, time: context.clock.value.logTime, client: client?.peer, endNanoseconds: EventLoop.nanoseconds)
   }
 
   /// Answers instead of an origin. Only while nothing of a response was sent.
   func replyLocally(status: Int, detail: StaticString, reason: String) {
     precondition(responsePhase == .awaitingHead)
     discardConnection()
-    record.status = status
-    record.reason = reason
+    record.value.status = status
+    record.value.reason = reason
     responsePhase = .complete
     if context.isDraining || hasBody && requestPhase != .complete { isPersistent = false }
     if !hasBody { requestPhase = .complete }
-    context.clock.refresh(loop.now)
-    context.scratch.removeAll()
+    context.clock.value.refresh(loop.now)
+    context.scratch.value.removeAll()
     LocalReply.write(
-      status: status, detail: detail, date: context.clock.date, closes: !isPersistent,
-      saysKeepAlive: isHTTP10 && isPersistent, isHead: method == .head, to: &context.scratch)
-    if case .failed = client!.stream.write(context.scratch) { isPersistent = false }
+      status: status, detail: detail, date: context.clock.value.date, closes: !isPersistent,
+      saysKeepAlive: isHTTP10 && isPersistent, isHead: method == .head, to: &context.scratch.value)
+    if case .failed = client!.stream.write(context.scratch.value) { isPersistent = false }
     finish()
   }
 
   /// The client cannot be answered any more, or not in full: lets both sides go.
   func cut(reason: String, byReset: Bool = false) {
-    if record.reason == nil { record.reason = reason }
+    if record.value.reason == nil { record.value.reason = reason }
     discardConnection()
     writeLog()
     let client = self.client!
@@ -247,7 +248,7 @@ final class Exchange: StreamHandler {
     guard let connection else { return }
     self.connection = nil
     isConnecting = false
-    context.upstream.pool(of: connection.endpoint).discard(connection)
+    connection.pool.discard(connection)
   }
 
   // MARK: Faults
@@ -284,11 +285,11 @@ final class Exchange: StreamHandler {
     if responsePhase == .complete { return leave(isPersistent: false, hasUnreadBody: false) }
     // A close is all that tells of a client that went away; one that only half-closed is taken for gone
     // too, as most servers do, because the alternative is to let origins work for nobody.
-    record.status = record.status == 0 ? 499 : record.status
+    record.value.status = record.value.status == 0 ? 499 : record.value.status
     if Verdict.of(.downstreamGone, progress).keepsUpstream, let connection, !isConnecting {
       // Nothing was sent on it: it is as good as before.
       self.connection = nil
-      context.upstream.pool(of: connection.endpoint).giveBack(connection, idleLimit: nil)
+      connection.pool.giveBack(connection, idleLimit: nil)
     }
     cut(reason: Reason.clientClosed)
   }

@@ -3,16 +3,16 @@ internal import HTTP1
 
 /// Fields that are set on what is forwarded, prepared once: `SLUICE_SET_*_FIELDS`.
 struct FieldRules {
+  let isEmpty: Bool
   private let names: [[UInt8]]
   /// The lines to add, each with its CRLF.
   let lines: [UInt8]
 
   init(_ settings: [FieldSetting]) {
+    isEmpty = settings.isEmpty
     names = settings.map { Array($0.name.utf8) }
     lines = settings.filter { !$0.value.isEmpty }.flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
   }
-
-  var isEmpty: Bool { names.isEmpty }
 
   /// Whether the field is one of those that are set, and so whatever was there goes.
   func replaces(_ field: Field, in bytes: Span<UInt8>) -> Bool {

@@ -13,18 +13,18 @@ public final class ProxyContext: ListenerHandler {
   let upstream: Upstream
   let accessLog: AccessLog?
   let budget: ConnectionBudget
-  var requestRewrite: RequestRewrite
+  let requestRewrite: RequestRewrite
   let responseRewrite: ResponseRewrite
   /// The head being read at this moment. Nothing may be kept in it from one event to the next.
-  var table = FieldTable()
+  let table = Confined(FieldTable())
   /// What is about to be written at this moment.
-  var scratch = ByteBuffer(capacity: 4096)
-  var clock = DateClock()
+  let scratch = Confined(ByteBuffer(capacity: 4096))
+  let clock = Confined(DateClock())
 
   private var listeners: [SocketListener] = []
   private var connections: ContiguousArray<ClientConnection> = []
   /// Exchanges that are done, to be used again: an exchange and its buffers are not for every request.
-  private var spareExchanges: [Exchange] = []
+  private let spareExchanges = Confined<[Exchange]>([])
   private static let spareExchangesMax = 1024
   private var acceptRetry: RepeatingTimer?
   private var shedCursor = 0
@@ -126,10 +126,10 @@ public final class ProxyContext: ListenerHandler {
 
   // MARK: Exchanges
 
-  func makeExchange() -> Exchange { spareExchanges.popLast() ?? Exchange(context: self) }
+  func makeExchange() -> Exchange { spareExchanges.value.popLast() ?? Exchange(context: self) }
 
   func recycle(_ exchange: Exchange) {
-    if spareExchanges.count < ProxyContext.spareExchangesMax { spareExchanges.append(exchange) }
+    if spareExchanges.value.count < ProxyContext.spareExchangesMax, !isDraining { spareExchanges.value.append(exchange) }
   }
 
   // MARK: Ending
@@ -156,6 +156,7 @@ public final class ProxyContext: ListenerHandler {
   }
 
   private func closeListeners() {
+    spareExchanges.value = []
     for listener in listeners { listener.close() }
     listeners = []
     acceptRetry?.close()

@@ -5,7 +5,7 @@ internal import HTTP1
 ///
 /// Untouched lines are copied in runs, byte for byte; hop-by-hop fields go (RFC 9110 §7.6.1) and ours
 /// are added at the end, after the removal, so that no `Connection` option can name them away.
-struct RequestRewrite {
+final class RequestRewrite {
   /// Where the value of Host stands in what was written, for origins that want their own name there.
   private var hostRange = 0..<0
 
@@ -25,12 +25,14 @@ struct RequestRewrite {
   private static let protected: UInt64 =
     FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
 
-  private let settings: ProxySettings
   private let rules: FieldRules
   private let fixedHost: [UInt8]?
+  private let preservesHost: Bool
+  private let addsVia: Bool
 
   init(_ settings: ProxySettings) {
-    self.settings = settings
+    preservesHost = settings.hostPolicy == .preserve
+    addsVia = settings.addsVia
     rules = FieldRules(settings.requestFields)
     fixedHost = if case .fixed(let host) = settings.hostPolicy { Array(host.utf8) } else { nil }
   }
@@ -38,14 +40,14 @@ struct RequestRewrite {
   /// Appends the new head to `out`.
   /// - Parameter authority: the origin's own name, sent as Host where the policy asks for it or the
   ///   client named none.
-  mutating func write(
+  func write(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, peer: Peer, authority: String,
     to out: inout ByteBuffer
   ) {
     let copiesRequestLine = head.targetForm == .origin && !head.isHTTP10
     if !copiesRequestLine { writeRequestLine(bytes, head, to: &out) }
     var copier = LineCopier(from: copiesRequestLine ? head.methodRange.lowerBound : head.fieldsStart)
-    let rewritesHost = head.targetForm == .absolute || settings.hostPolicy != .preserve
+    let rewritesHost = head.targetForm == .absolute || !preservesHost
     var dropped = RequestRewrite.hopByHop | RequestRewrite.forwarded
     if rewritesHost { dropped |= FieldName.host.bit }
     let nominates = head.options.contains(.nominatesOthers)
@@ -64,12 +66,12 @@ struct RequestRewrite {
     if !table.contains(.host) { writeHost(bytes, head, authority, to: &out) }
     writeForwarded(bytes, head, table, peer, to: &out)
     writeHopByHop(bytes, head, table, to: &out)
-    out.append(contentsOf: rules.lines)
+    if !rules.isEmpty { out.append(contentsOf: rules.lines) }
     out.append("\r\n")
   }
 
   /// Where the origin's own name stands in the head that was last written; empty if it does not.
-  mutating func takeHostRange() -> Range<Int> {
+  func takeHostRange() -> Range<Int> {
     defer { hostRange = 0..<0 }
     return hostRange
   }
@@ -87,18 +89,18 @@ struct RequestRewrite {
     out.append(" HTTP/1.1\r\n")
   }
 
-  private mutating func writeHost(
+  private func writeHost(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ authority: String, to out: inout ByteBuffer
   ) {
     out.append("Host: ")
     let start = out.count
     if let fixedHost {
       out.append(contentsOf: fixedHost)
-    } else if settings.hostPolicy == .preserve, let range = head.authorityRange {
+    } else if preservesHost, let range = head.authorityRange {
       out.append(bytes, from: range.lowerBound, to: range.upperBound)
     } else {
       // Also for HTTP/1.0 without Host: HTTP/1.1 requires one.
-      out.append(authority)
+      out.append(text: authority)
       hostRange = start..<out.count
     }
     out.append("\r\n")
@@ -135,7 +137,7 @@ struct RequestRewrite {
   private func writeHopByHop(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, to out: inout ByteBuffer
   ) {
-    if settings.addsVia { out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n") }
+    if addsVia { out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n") }
     if head.wantsUpgrade {
       for index in 0..<table.count where table[index].name == .upgrade {
         out.append(bytes, from: Int(table[index].start), to: Int(table[index].end))

@@ -10,7 +10,7 @@ enum BodyEncoding {
 }
 
 /// Turns the head an origin sent into the head a client gets.
-struct ResponseRewrite {
+final class ResponseRewrite {
   /// What the client's connection needs to be told.
   struct Connection {
     var encoding: BodyEncoding
@@ -28,11 +28,11 @@ struct ResponseRewrite {
   private static let protected: UInt64 =
     FieldName.contentLength.bit | FieldName.transferEncoding.bit | FieldName.date.bit
 
-  private let settings: ProxySettings
+  private let addsVia: Bool
   private let rules: FieldRules
 
   init(_ settings: ProxySettings) {
-    self.settings = settings
+    addsVia = settings.addsVia
     rules = FieldRules(settings.responseFields)
   }
 
@@ -88,7 +88,7 @@ struct ResponseRewrite {
         out.append("Connection: keep-alive\r\n")
       }
     }
-    if settings.addsVia { out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n") }
+    if addsVia { out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n") }
     if setsFields { out.append(contentsOf: rules.lines) }
     out.append("\r\n")
   }

@@ -13,7 +13,7 @@ internal import Glibc
   let raw: UnsafeMutablePointer<uv_loop_t>
   private let readBuffer: UnsafeMutableRawPointer
   private let wheelHandle: UnsafeMutablePointer<uv_timer_t>
-  private var wheel: TimerWheel
+  private let wheel: Confined<TimerWheel>
   /// The tick for which `wheelHandle` is set; `.max` while it is stopped.
   private var wheelTick = UInt64.max
   private var isClosed = false
@@ -31,7 +31,7 @@ internal import Glibc
       throw UVError(code: status)
     }
     unsafe raw.pointee.data = readBuffer
-    unsafe wheel = TimerWheel(now: Instant(milliseconds: uv_now(raw)))
+    wheel = Confined(TimerWheel(now: Instant(milliseconds: unsafe uv_now(raw))))
     unsafe uv_timer_init(raw, wheelHandle)
     // The wheel alone is no reason to go on: what it watches is.
     unsafe uv_unref(clibuv_timer_handle(wheelHandle))
@@ -71,11 +71,11 @@ internal import Glibc
 
   /// Sets `timer` to run out at `deadline`, whatever it was set to before. `.never` disarms it.
   public func arm(_ timer: WheelTimer, deadline: Instant) {
-    if let tick = wheel.arm(timer, deadline: deadline), tick < wheelTick { startWheel(at: tick) }
+    if let tick = wheel.value.arm(timer, deadline: deadline), tick < wheelTick { startWheel(at: tick) }
   }
 
   /// Takes `timer` out. Needed before its owner goes.
-  public func cancel(_ timer: WheelTimer) { wheel.cancel(timer) }
+  public func cancel(_ timer: WheelTimer) { wheel.value.cancel(timer) }
 
   private func startWheel(at tick: UInt64) {
     guard !isClosed else { return }
@@ -88,17 +88,17 @@ internal import Glibc
   fileprivate func turnWheel() {
     wheelTick = .max
     let now = self.now
-    while let due = wheel.nextSlot(now: now) {
+    while let due = wheel.value.nextSlot(now: now) {
       for timer in due {
         if timer.deadline <= now {
           timer.deadline = .never
-          timer.handler.timeoutPassed(timer)
+          timer.handler?.timeoutPassed(timer)
         } else if timer.deadline != .never {
           arm(timer, deadline: timer.deadline)
         }
       }
     }
-    if let tick = wheel.nextTick(), tick < wheelTick { startWheel(at: tick) }
+    if let tick = wheel.value.nextTick(), tick < wheelTick { startWheel(at: tick) }
   }
 
   // MARK: Process-wide set-up

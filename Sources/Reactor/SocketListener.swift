@@ -23,8 +23,10 @@ public protocol ListenerHandler: AnyObject {
   private static let backlog: Int32 = 4096
 
   private let handle: UnsafeMutablePointer<uv_stream_t>
-  private unowned let loop: EventLoop
-  private weak var handler: (any ListenerHandler)?
+  private let loop: EventLoop
+  /// Held until `close`, which breaks the cycle. Not `weak`: one weak reference puts every retain of the
+  /// handler, on the hottest path there is, on a side table.
+  private var handler: (any ListenerHandler)?
   private var phase = Phase.open
   /// An accepted connection waits inside libuv, which therefore does not poll the listener.
   private var holdsConnection = false

@@ -36,7 +36,7 @@ public enum WriteOutcome {
   public enum ReadMode { case bytes, readiness }
 
   let handle: UnsafeMutablePointer<uv_stream_t>
-  unowned let loop: EventLoop
+  let loop: EventLoop
   private var handler: (any StreamHandler)?
   /// Non-nil exactly while bytes wait for the kernel.
   private var queue: WriteQueue?

@@ -11,7 +11,7 @@ public protocol TimeoutHandler: AnyObject {
 /// The wheel holds the timer while it is armed, the timer never holds its owner: an owner cancels its
 /// timer before it goes, or the process stops at the first missed one (`unowned`).
 public final class WheelTimer {
-  unowned let handler: any TimeoutHandler
+  private(set) unowned var handler: (any TimeoutHandler)?
   /// `.never` while the timer is idle.
   public internal(set) var deadline = Instant.never
   /// The tick whose slot holds this timer; meaningful while `index >= 0`.
@@ -19,7 +19,10 @@ public final class WheelTimer {
   /// The place inside that slot; -1 while the timer is in no slot.
   fileprivate var index: Int32 = -1
 
-  public init(handler: any TimeoutHandler) { self.handler = handler }
+  public init() {}
+
+  /// Says who is told. Before the timer is first armed; it does not hold `handler`.
+  public func setHandler(_ handler: any TimeoutHandler) { self.handler = handler }
 }
 
 /// Deadlines of many connections behind one clock: a hashed wheel with lazy moves.

@@ -42,16 +42,16 @@ struct EventLog: LogHandler {
     line.append(decimal: civil.second, width: 2)
     switch format {
     case .text:
-      line.append("Z \(event.level): \(event.message)\n")
+      line.append(text: "Z \(event.level): \(event.message)\n")
     case .json:
-      line.append("Z\",\"level\":\"\(event.level)\",\"message\":\"")
+      line.append(text: "Z\",\"level\":\"\(event.level)\",\"message\":\"")
       for byte in event.message.description.utf8 {
         switch byte {
-        case 0x22: line.append("\\\"" as StaticString)
-        case 0x5C: line.append("\\\\" as StaticString)
+        case 0x22: line.append("\\\"")
+        case 0x5C: line.append("\\\\")
         case 0x00..<0x20:
-          line.append("\\u00" as StaticString)
-          if byte < 16 { line.append("0" as StaticString) }
+          line.append("\\u00")
+          if byte < 16 { line.append("0") }
           line.append(hex: Int(byte))
         default: line.append(byte)
         }

@@ -101,7 +101,7 @@ extension ByteBuffer {
     var index = 0
     while index < 8 {
       if index == zeros.lowerBound, zeros.count >= 2 {
-        append("::" as StaticString)
+        append("::")
         index = zeros.upperBound
         continue
       }

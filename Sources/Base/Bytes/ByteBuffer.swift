@@ -109,7 +109,8 @@
     end += count
   }
 
-  public mutating func append(_ text: String) {
+  /// Appends the UTF-8 of `text`. Named apart from `append`, or every literal would be a `String`.
+  public mutating func append(text: String) {
     var text = text
     text.makeContiguousUTF8()
     append(text.utf8Span.span)

@@ -33,6 +33,28 @@ public enum ByteScan {
     }
   }
 
+  /// The first index at or after `from` whose byte is not in a set of ASCII characters, or `bytes.count`.
+  /// - Parameters:
+  ///   - low: the members below 0x40, one bit each.
+  ///   - high: the members from 0x40 to 0x7F.
+  @inlinable @inline(__always) public static func firstOutside(
+    low: UInt64, high: UInt64, _ bytes: Span<UInt8>, from: Int
+  ) -> Int {
+    precondition(from >= 0)
+    return unsafe bytes.withUnsafeBufferPointer { buffer in
+      var at = from
+      let count = buffer.count
+      guard at < count, let base = buffer.baseAddress else { return count }
+      while at < count {
+        let byte = unsafe base[at]
+        let set = byte < 0x40 ? low : high
+        if byte >= 0x80 || set >> UInt64(byte & 0x3F) & 1 == 0 { return at }
+        at += 1
+      }
+      return count
+    }
+  }
+
   /// The first index at or after `from` that holds `byte`, or `bytes.count`.
   @inlinable public static func first(_ byte: UInt8, in bytes: Span<UInt8>, from: Int) -> Int {
     precondition(from >= 0)

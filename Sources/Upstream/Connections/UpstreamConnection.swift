@@ -8,8 +8,9 @@ public import Reactor
 public final class UpstreamConnection: StreamHandler, TimeoutHandler {
   public let endpoint: Endpoint
   public let stream: SocketStream
-  unowned let pool: ConnectionPool
-  private(set) lazy var timer = WheelTimer(handler: self)
+  /// Strong: the cycle through the pool ends when the connection is closed.
+  public let pool: ConnectionPool
+  let timer = WheelTimer()
   /// Exchanges that this connection has completed.
   public private(set) var exchangeCount = 0
   /// How long it may stay idle: ours, or less where the origin says so.
@@ -21,6 +22,7 @@ public final class UpstreamConnection: StreamHandler, TimeoutHandler {
     self.pool = pool
     self.idleTimeout = idleTimeout
     stream = SocketStream(towards: endpoint.address, on: loop)
+    timer.setHandler(self)
   }
 
   /// Whether an exchange was completed on it before: then its origin may have closed it meanwhile.
@@ -43,12 +45,12 @@ public final class UpstreamConnection: StreamHandler, TimeoutHandler {
 /// The most recent is the least likely to have been closed by the origin, and those at the other end
 /// time out and go when load falls.
 public final class ConnectionPool {
-  private unowned let loop: EventLoop
+  private let loop: EventLoop
   private let endpoint: Endpoint
   private let idleTimeout: Interval
   private let idleConnectionsMax: Int
   /// The last is the most recently used.
-  private var idle: [UpstreamConnection] = []
+  private let idle = Confined<[UpstreamConnection]>([])
   private var isClosed = false
 
   init(for endpoint: Endpoint, on loop: EventLoop, settings: UpstreamSettings) {
@@ -58,11 +60,11 @@ public final class ConnectionPool {
     idleConnectionsMax = settings.idleConnectionsMax
   }
 
-  public var idleCount: Int { idle.count }
+  public var idleCount: Int { idle.value.count }
 
   /// Takes an idle connection. The caller makes itself the stream's handler. `nil` when there is none.
   public func lease() -> UpstreamConnection? {
-    guard let connection = idle.popLast() else { return nil }
+    guard let connection = idle.value.popLast() else { return nil }
     connection.isIdle = false
     return connection
   }
@@ -81,9 +83,9 @@ public final class ConnectionPool {
     guard !isClosed, connection.idleTimeout.milliseconds > 0 else { return discard(connection) }
     connection.stream.setHandler(connection)
     connection.isIdle = true
-    idle.append(connection)
+    idle.value.append(connection)
     loop.arm(connection.timer, deadline: loop.now.advanced(by: connection.idleTimeout))
-    if idle.count > idleConnectionsMax { drop(idle[0]) }
+    if idle.value.count > idleConnectionsMax { drop(idle.value[0]) }
   }
 
   /// Closes a connection that was leased and cannot be used again.
@@ -97,13 +99,13 @@ public final class ConnectionPool {
     precondition(connection.isIdle)
     connection.isIdle = false
     // From the old end: that is where time-outs and closed ones are.
-    if let index = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: index) }
+    if let index = idle.value.firstIndex(where: { $0 === connection }) { idle.value.remove(at: index) }
     discard(connection)
   }
 
   /// Closes the connection that was idle for longest. Returns whether there was one.
   public func dropOldest() -> Bool {
-    guard let oldest = idle.first else { return false }
+    guard let oldest = idle.value.first else { return false }
     drop(oldest)
     return true
   }
@@ -111,6 +113,6 @@ public final class ConnectionPool {
   /// Closes what is idle now and whatever is given back later.
   public func close() {
     isClosed = true
-    while let connection = idle.last { drop(connection) }
+    while let connection = idle.value.last { drop(connection) }
   }
 }
