@@ -1,3 +1,6 @@
+/* For splice(2), pipe2(2) and accept4(2). Here and not in the header, which Swift reads with the flags
+ * of its own Glibc module. */
+#define _GNU_SOURCE 1
 #include "CLibUV.h"
 
 #include <errno.h>
@@ -108,12 +111,12 @@ ssize_t clibuv_splice_in(uv_stream_t *source, int pipe_write, size_t count) {
   return moved < 0 ? -errno : moved;
 }
 
-ssize_t clibuv_splice_out(uv_stream_t *sink, int pipe_read, size_t count, int more_follow) {
+ssize_t clibuv_splice_out(uv_stream_t *sink, int pipe_read, size_t count) {
   int descriptor = descriptor_of(sink);
   if (descriptor < 0) return descriptor;
-  unsigned int flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more_follow ? SPLICE_F_MORE : 0);
   ssize_t moved;
-  do moved = splice(pipe_read, NULL, descriptor, NULL, count, flags);
+  /* No SPLICE_F_MORE: when the source pauses, the end of what it sent would wait in the kernel. */
+  do moved = splice(pipe_read, NULL, descriptor, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   while (moved < 0 && errno == EINTR);
   return moved < 0 ? -errno : moved;
 }

@@ -7,10 +7,6 @@
 #ifndef CLIBUV_H
 #define CLIBUV_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-
 #include <uv.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -83,8 +79,8 @@ int clibuv_splice_pipe(int descriptors[_Nonnull 2], int capacity_bytes);
  * libuv error (UV_EAGAIN: nothing there). */
 ssize_t clibuv_splice_in(uv_stream_t *source, int pipe_write, size_t count);
 /* Moves up to `count` bytes from the pipe into the socket. Bytes or a libuv error. */
-ssize_t clibuv_splice_out(uv_stream_t *sink, int pipe_read, size_t count, int more_follow);
-/* Reads what the sink did not take back out of the pipe. Bytes or a libuv error. */
+ssize_t clibuv_splice_out(uv_stream_t *sink, int pipe_read, size_t count);
+/* Reads bytes back out of the pipe. Bytes or a libuv error. */
 ssize_t clibuv_pipe_read(int pipe_read, void *bytes, size_t count);
 
 #pragma clang assume_nonnull end

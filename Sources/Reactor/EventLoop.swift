@@ -17,7 +17,8 @@ internal import Glibc
   /// The tick for which `wheelHandle` is set; `.max` while it is stopped.
   private var wheelTick = UInt64.max
   private var isClosed = false
-  lazy var splicePipe = SplicePipe()
+  private var sparePipes: [SplicePipe] = []
+  private static let sparePipesMax = 4
 
   public init() throws(UVError) {
     unsafe raw = .allocate(capacity: 1)
@@ -99,6 +100,16 @@ internal import Glibc
       }
     }
     if let tick = wheel.value.nextTick(), tick < wheelTick { startWheel(at: tick) }
+  }
+
+  // MARK: Pipes
+
+  /// An empty pipe. `nil` when no descriptors are left.
+  func takePipe() -> SplicePipe? { sparePipes.popLast() ?? SplicePipe() }
+
+  func giveBack(_ pipe: SplicePipe) {
+    precondition(pipe.count == 0)
+    if sparePipes.count < EventLoop.sparePipesMax { sparePipes.append(pipe) }
   }
 
   // MARK: Process-wide set-up

@@ -45,6 +45,8 @@ public enum WriteOutcome {
   public private(set) var isReading = false
   fileprivate private(set) var readMode = ReadMode.bytes
   private var shutsDownWhenDrained = false
+  /// A pipe with bytes for this stream, between those in flight and those gathering in `queue`.
+  private var heldPipe: SplicePipe?
 
   private init(isPipe: Bool, phase: Phase, on loop: EventLoop) {
     self.loop = loop
@@ -167,17 +169,38 @@ public enum WriteOutcome {
     queue.gathering.append(piece, from: skipped, to: piece.count)
   }
 
-  /// Queues bytes that a full pipe gave back. Same contract as `write`.
-  func write(owned bytes: consuming ByteBuffer) -> WriteOutcome {
+  /// Keeps a pipe whose content found this stream full, and sends that content before anything else.
+  func wait(for pipe: SplicePipe) -> SpliceState {
     precondition(queue == nil)
     let queue = WriteQueue(capacity: 0)
-    queue.gathering = bytes
+    queue.gathering = pipe.takeSentinel()
     self.queue = queue
-    return submit(queue)
+    heldPipe = pipe
+    if case .failed(let error) = submit(queue) { return .sinkFailed(error) }
+    return .sinkFull
   }
 
-  private func submit(_ queue: WriteQueue) -> WriteOutcome {
-    let status = unsafe queue.submit(to: handle)
+  /// Goes on with a held pipe. `true` when it is empty and gone.
+  private func drainHeldPipe(_ queue: WriteQueue) -> Bool {
+    guard let pipe = heldPipe else { return true }
+    switch pipe.drain(to: self) {
+    case .emptied:
+      heldPipe = nil
+      loop.giveBack(pipe)
+      return true
+    case .full:
+      if case .failed(let error) = submit(queue, ahead: pipe.takeSentinel()) { handler?.streamDidEnd(error) }
+      return false
+    case .failed(let error):
+      handler?.streamDidEnd(error)
+      return false
+    }
+  }
+
+  private func submit(_ queue: WriteQueue) -> WriteOutcome { submit(queue, ahead: queue.takeGathered()) }
+
+  private func submit(_ queue: WriteQueue, ahead bytes: consuming ByteBuffer) -> WriteOutcome {
+    let status = unsafe queue.submit(bytes, to: handle)
     if status < 0 {
       self.queue = nil
       return .failed(UVError(code: status))
@@ -192,6 +215,7 @@ public enum WriteOutcome {
       handler?.streamDidEnd(UVError(code: status))
       return
     }
+    guard drainHeldPipe(queue) else { return }
     if !queue.gathering.isEmpty {
       if case .failed(let error) = submit(queue) { handler?.streamDidEnd(error) }
       return
@@ -249,6 +273,7 @@ public enum WriteOutcome {
     phase = .closing
     isReading = false
     handler = nil
+    heldPipe = nil
     unsafe uv_close(clibuv_stream_handle(handle), streamDidClose)
   }
 
@@ -276,9 +301,6 @@ public enum WriteOutcome {
     pauseReading()
     handler?.streamDidEnd(error)
   }
-
-  /// The end of the stream was met by `SplicePipe`, not by a read.
-  func spliceEnded(_ error: UVError?) { ended(error) }
 
   fileprivate func released() {
     precondition(phase == .closing)
@@ -310,9 +332,11 @@ public enum WriteOutcome {
 
   deinit { unsafe request.deallocate() }
 
-  /// Hands what was gathered to libuv. The queue lives until the callback: libuv's retain on it.
-  func submit(to handle: UnsafeMutablePointer<uv_stream_t>) -> Int32 {
-    inFlight = exchange(&gathering, with: ByteBuffer())
+  func takeGathered() -> ByteBuffer { exchange(&gathering, with: ByteBuffer()) }
+
+  /// Hands bytes to libuv. The queue lives until the callback: libuv's retain on it.
+  func submit(_ bytes: consuming ByteBuffer, to handle: UnsafeMutablePointer<uv_stream_t>) -> Int32 {
+    inFlight = bytes
     unsafe request.pointee.data = Unmanaged.passRetained(self).toOpaque()
     let status = unsafe inFlight.withUnsafeBytes { bytes in
       unsafe clibuv_write(request, handle, bytes.baseAddress!, bytes.count, didWrite)

@@ -5,9 +5,10 @@ internal import CLibUV
 public enum SpliceState {
   /// The source has nothing more at the moment.
   case sourceEmpty
-  /// The limit or the share of this turn is used up; there may be more.
+  /// What one turn takes was taken; there may be more.
   case limitReached
-  /// The sink is full. What was taken from the source is in its queue: `streamDidDrain` follows.
+  /// The sink is full. What was taken from the source waits for it in the kernel: `streamDidDrain`
+  /// follows.
   case sinkFull
   /// The source ended before the limit.
   case sourceEnded
@@ -17,90 +18,107 @@ public enum SpliceState {
 
 /// A kernel pipe through which bytes go from socket to socket without passing through the process.
 ///
-/// One for each loop: it is empty between turns, because what a full sink refuses is read back out and
-/// queued. splice(2) needs no copy of what is passed on, which is three quarters of the cost of a
-/// large body.
+/// splice(2) passes pages on instead of copying them, which is three quarters of the cost of a large
+/// body. A pipe is used for one turn and empty afterwards, unless the sink was full: then the sink keeps
+/// the pipe, with what is in it, until that is sent. So a slow reader costs kernel pages and none of
+/// ours.
 @safe final class SplicePipe {
-  /// What one turn moves at most, so that one fast transfer does not starve the loop.
-  private static let turnBytes = 1024 * 1024
-  /// What is in the pipe at most, and so what a full sink can leave us to hold.
-  private static let pipeBytes = 64 * 1024
+  /// Larger pipes mean fewer calls: 256 KiB saves some 15 % of the CPU time of 64 KiB.
+  static let capacityBytes = 256 * 1024
+  /// Enough for libuv to wait for the sink with: it tells when these bytes are sent.
+  private static let sentinelBytes = 1024
 
   private var descriptors: [Int32] = [-1, -1]
-  private(set) var isUsable = false
+  /// Bytes inside.
+  private(set) var count = 0
 
-  init() {
+  /// `nil` when no descriptors are left.
+  init?() {
     let status = unsafe descriptors.withUnsafeMutableBufferPointer { pair in
-      unsafe clibuv_splice_pipe(pair.baseAddress!, Int32(SplicePipe.pipeBytes))
+      unsafe clibuv_splice_pipe(pair.baseAddress!, Int32(SplicePipe.capacityBytes))
     }
-    isUsable = status == 0
+    guard status == 0 else { return nil }
   }
 
   deinit {
-    guard isUsable else { return }
+    guard descriptors[0] >= 0 else { return }
     clibuv_close_descriptor(descriptors[0])
     clibuv_close_descriptor(descriptors[1])
   }
 
-  func relay(from source: SocketStream, to sink: SocketStream, limit: Int) -> (moved: Int, state: SpliceState) {
-    var moved = 0
-    let share = min(limit, SplicePipe.turnBytes)
-    while moved < share {
-      let wanted = min(share - moved, SplicePipe.pipeBytes)
-      let taken = unsafe clibuv_splice_in(source.handle, descriptors[1], wanted)
-      if taken == 0 { return (moved, .sourceEnded) }
-      if taken < 0 {
-        let isEmpty = taken == Int(UV_EAGAIN.rawValue)
-        return (moved, isEmpty ? .sourceEmpty : .sourceFailed(UVError(code: Int32(taken))))
-      }
-      moved += taken
-      if let state = pass(taken, to: sink, moreFollow: moved < limit) { return (moved, state) }
-    }
-    return (moved, .limitReached)
+  /// Takes up to `wanted` bytes from the source. Returns the count, 0 at its end, or an error code.
+  func fill(from source: SocketStream, wanted: Int) -> Int {
+    let taken = unsafe clibuv_splice_in(source.handle, descriptors[1], wanted)
+    if taken > 0 { count += taken }
+    return taken
   }
 
-  /// `nil` when the sink took all.
-  private func pass(_ count: Int, to sink: SocketStream, moreFollow: Bool) -> SpliceState? {
-    var left = count
-    while left > 0 {
-      let passed = unsafe clibuv_splice_out(sink.handle, descriptors[0], left, moreFollow ? 1 : 0)
+  enum Flow {
+    case emptied
+    case full
+    case failed(UVError)
+  }
+
+  /// Passes what is inside to the sink, as far as it takes it.
+  func drain(to sink: SocketStream) -> Flow {
+    while count > 0 {
+      let passed = unsafe clibuv_splice_out(sink.handle, descriptors[0], count)
       if passed > 0 {
-        left -= passed
-        continue
-      }
-      // The pipe must be empty for the next transfer, whatever became of this one.
-      let rest = readBack(left)
-      if passed < 0, passed != Int(UV_EAGAIN.rawValue) { return .sinkFailed(UVError(code: Int32(passed))) }
-      switch sink.write(owned: rest) {
-      case .failed(let error): return .sinkFailed(error)
-      case .sent, .queued: return .sinkFull
+        count -= passed
+      } else if passed == 0 || passed == Int(UV_EAGAIN.rawValue) {
+        return .full
+      } else {
+        return .failed(UVError(code: Int32(passed)))
       }
     }
-    return nil
+    return .emptied
   }
 
-  private func readBack(_ count: Int) -> ByteBuffer {
-    var rest = ByteBuffer(capacity: count)
-    while rest.count < count {
-      let room = count - rest.count
-      let got = unsafe rest.appendUninitialized(room) { start in unsafe clibuv_pipe_read(descriptors[0], start, room) }
-      precondition(got > 0, "a pipe gives back what was put into it")
+  /// The first bytes inside, to be queued ahead of the rest.
+  func takeSentinel() -> ByteBuffer {
+    var bytes = ByteBuffer(capacity: SplicePipe.sentinelBytes)
+    let wanted = min(count, SplicePipe.sentinelBytes)
+    let got = unsafe bytes.appendUninitialized(wanted) { start in
+      unsafe clibuv_pipe_read(descriptors[0], start, wanted)
     }
-    return rest
+    precondition(got > 0, "a pipe gives back what was put into it")
+    count -= got
+    return bytes
   }
 }
 
 extension SocketStream {
   /// Moves up to `limit` bytes from here to `sink` inside the kernel.
   ///
-  /// Both must be open, and `sink` without queued bytes. At the end of the source `streamDidEnd` is not
-  /// called: the state says it.
+  /// Both must be open, and `sink` without queued bytes. Bytes count as moved once they are taken from
+  /// here. At the end of the source `streamDidEnd` is not called: the state says it.
   public func splice(to sink: SocketStream, limit: Int) -> (moved: Int, state: SpliceState) {
     precondition(limit > 0)
     precondition(!sink.hasQueuedBytes)
-    return loop.splicePipe.relay(from: self, to: sink, limit: limit)
+    guard let pipe = loop.takePipe() else { return (0, .sourceFailed(.tooManyFiles)) }
+    let wanted = min(limit, SplicePipe.capacityBytes)
+    // One filling a turn, not one after the other until the source is empty: each byte taken opens the
+    // source's window, and whoever comes back at once finds one packet at a time. Ten times the calls.
+    let taken = pipe.fill(from: self, wanted: wanted)
+    guard taken > 0 else {
+      loop.giveBack(pipe)
+      if taken == 0 { return (0, .sourceEnded) }
+      let isEmpty = taken == Int(UV_EAGAIN.rawValue)
+      return (0, isEmpty ? .sourceEmpty : .sourceFailed(UVError(code: Int32(taken))))
+    }
+    switch pipe.drain(to: sink) {
+    case .emptied:
+      loop.giveBack(pipe)
+      return (taken, .limitReached)
+    case .full: return (taken, sink.wait(for: pipe))
+    case .failed(let error): return (taken, .sinkFailed(error))
+    }
   }
 
-  /// Whether `splice` can be used on this loop: it needs a pipe, which needs two descriptors.
-  public var canSplice: Bool { loop.splicePipe.isUsable }
+  /// Whether `splice` can be used now: it needs a pipe, which needs two descriptors.
+  public var canSplice: Bool {
+    guard let pipe = loop.takePipe() else { return false }
+    loop.giveBack(pipe)
+    return true
+  }
 }
