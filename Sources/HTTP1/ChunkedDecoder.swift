@@ -80,7 +80,9 @@ public struct ChunkedDecoder: ~Copyable {
     case .sizeLineFeed:
       guard byte == 0x0A else { return .bareCarriageReturn }
       extensionBytesTotal += extensionBytes
-      guard extensionBytesTotal <= ChunkedDecoder.extensionBytesTotalMax else { return .chunkExtensionTooLong }
+      guard extensionBytesTotal <= ChunkedDecoder.extensionBytesTotalMax else {
+        return .chunkExtensionTooLong
+      }
       extensionBytes = 0
       digits = 0
       state = remaining == 0 ? .trailers : .data
@@ -105,7 +107,9 @@ public struct ChunkedDecoder: ~Copyable {
   private mutating func sizeByte(_ byte: UInt8) -> HTTP1Error? {
     if let value = ASCII.hexValue(byte) {
       digits += 1
-      guard digits <= ChunkedDecoder.sizeDigitsMax, remaining <= UInt64(Int.max) >> 4 else { return .malformedChunk }
+      guard digits <= ChunkedDecoder.sizeDigitsMax, remaining <= UInt64(Int.max) >> 4 else {
+        return .malformedChunk
+      }
       remaining = remaining << 4 | UInt64(value)
       return nil
     }

@@ -51,6 +51,10 @@ public enum FieldName: UInt8, Sendable {
   public static func find(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> FieldName {
     let count = end - start
     let first = ByteScan.foldedWord(bytes, at: start, count: min(8, count))
+    return count <= 8 ? findShort(first, count) : findLong(bytes, start, first, count)
+  }
+
+  private static func findShort(_ first: UInt64, _ count: Int) -> FieldName {
     switch count {
     case 2:
       if first == 0x2020_2020_2020_6574 { return .te }
@@ -70,6 +74,14 @@ public enum FieldName: UInt8, Sendable {
       if first == 0x2072_6572_6566_6572 { return .referer }
     case 8:
       if first == 0x6e6f_6974_6163_6f6c { return .location }
+    default: break
+    }
+    return .other
+  }
+
+  private static func findLong(_ bytes: Span<UInt8>, _ start: Int, _ first: UInt64, _ count: Int) -> FieldName
+  {
+    switch count {
     case 9:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 1)
       if first == 0x6564_7261_7772_6f66, second == 0x2020_2020_2020_2064 { return .forwarded }
@@ -104,17 +116,27 @@ public enum FieldName: UInt8, Sendable {
     case 17:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
       let third = ByteScan.foldedWord(bytes, at: start + 16, count: 1)
-      if first == 0x7265_6673_6e61_7274, second == 0x6e69_646f_636e_652d, third == 0x2020_2020_2020_2067 { return .transferEncoding }
-      if first == 0x7261_7772_6f66_2d78, second == 0x746f_7270_2d64_6564, third == 0x2020_2020_2020_206f { return .xForwardedProto }
+      if first == 0x7265_6673_6e61_7274, second == 0x6e69_646f_636e_652d, third == 0x2020_2020_2020_2067 {
+        return .transferEncoding
+      }
+      if first == 0x7261_7772_6f66_2d78, second == 0x746f_7270_2d64_6564, third == 0x2020_2020_2020_206f {
+        return .xForwardedProto
+      }
     case 18:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
       let third = ByteScan.foldedWord(bytes, at: start + 16, count: 2)
-      if first == 0x7561_2d79_786f_7270, second == 0x6163_6974_6e65_6874, third == 0x2020_2020_2020_6574 { return .proxyAuthenticate }
+      if first == 0x7561_2d79_786f_7270, second == 0x6163_6974_6e65_6874, third == 0x2020_2020_2020_6574 {
+        return .proxyAuthenticate
+      }
     case 19:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
       let third = ByteScan.foldedWord(bytes, at: start + 16, count: 3)
-      if first == 0x7561_2d79_786f_7270, second == 0x7461_7a69_726f_6874, third == 0x2020_2020_206e_6f69 { return .proxyAuthorization }
-      if first == 0x6974_6e65_6874_7561, second == 0x692d_6e6f_6974_6163, third == 0x2020_2020_206f_666e { return .authenticationInfo }
+      if first == 0x7561_2d79_786f_7270, second == 0x7461_7a69_726f_6874, third == 0x2020_2020_206e_6f69 {
+        return .proxyAuthorization
+      }
+      if first == 0x6974_6e65_6874_7561, second == 0x692d_6e6f_6974_6163, third == 0x2020_2020_206f_666e {
+        return .authenticationInfo
+      }
     default: break
     }
     return .other

@@ -11,7 +11,9 @@ enum LineResult {
 /// Field lines up to the empty line: of heads and of trailer sections. RFC 9112 §5.
 enum FieldParser {
   /// Fills `table` from `bytes[from...]`.
-  static func parse(_ bytes: Span<UInt8>, from: Int, into table: inout FieldTable, limits: Limits) -> LineResult {
+  static func parse(_ bytes: Span<UInt8>, from: Int, into table: inout FieldTable, limits: Limits)
+    -> LineResult
+  {
     var at = from
     let count = bytes.count
     while true {
@@ -25,7 +27,9 @@ enum FieldParser {
       }
       at = Token.end(bytes, from: at)
       guard at < count else { return .incomplete }
-      guard bytes[at] == 0x3A, at > lineStart else { return .failed(nameFault(bytes[at], isFirst: at == lineStart)) }
+      guard bytes[at] == 0x3A, at > lineStart else {
+        return .failed(nameFault(bytes[at], isFirst: at == lineStart))
+      }
       let nameEnd = at
       at += 1
       while at < count, Token.isBlank(bytes[at]) { at += 1 }

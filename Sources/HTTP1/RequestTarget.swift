@@ -28,7 +28,8 @@ struct RequestTarget {
     }
     // RFC 9112 §3.2.2: a server accepts the absolute form although clients send it to proxies only.
     let prefixEnd = range.lowerBound + 7
-    if prefixEnd < range.upperBound, ASCII.equals(bytes, range.lowerBound, prefixEnd, ignoringCase: "http://") {
+    if prefixEnd < range.upperBound, ASCII.equals(bytes, range.lowerBound, prefixEnd, ignoringCase: "http://")
+    {
       var authorityEnd = prefixEnd
       while authorityEnd < range.upperBound, bytes[authorityEnd] != 0x2F, bytes[authorityEnd] != 0x3F {
         authorityEnd += 1
@@ -36,7 +37,8 @@ struct RequestTarget {
       guard Authority.isValid(bytes, prefixEnd..<authorityEnd) else { return .failure(.malformedTarget) }
       return .success(
         RequestTarget(
-          form: .absolute, authority: prefixEnd..<authorityEnd, pathAndQuery: authorityEnd..<range.upperBound))
+          form: .absolute, authority: prefixEnd..<authorityEnd, pathAndQuery: authorityEnd..<range.upperBound)
+      )
     }
     let secureEnd = min(range.lowerBound + 8, range.upperBound)
     if ASCII.equals(bytes, range.lowerBound, secureEnd, ignoringCase: "https://") {

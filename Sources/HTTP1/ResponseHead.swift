@@ -53,7 +53,8 @@ extension ResponseHead {
       let isBodiless = method == .head || line.status < 200 || line.status == 204 || line.status == 304
       return .complete(
         ResponseHead(
-          status: line.status, reasonRange: line.reason, isHTTP10: line.isHTTP10, fieldsStart: line.end, end: end,
+          status: line.status, reasonRange: line.reason, isHTTP10: line.isHTTP10, fieldsStart: line.end,
+          end: end,
           framing: isBodiless ? .none : framing, options: ConnectionOptions.read(bytes, table)))
     }
   }

@@ -77,7 +77,9 @@ public final class AccessLog {
   }
 
   /// The combined log format that every reader of web logs knows, then ours as `name=value`.
-  private func appendText(_ record: borrowing AccessRecord, time: borrowing ByteBuffer, client: IPAddress?, end: UInt64) {
+  private func appendText(
+    _ record: borrowing AccessRecord, time: borrowing ByteBuffer, client: IPAddress?, end: UInt64
+  ) {
     if let client { buffer.append(client) } else { buffer.append("unix:") }
     buffer.append(" - - [")
     buffer.append(time)
@@ -106,7 +108,9 @@ public final class AccessLog {
     buffer.append("\n")
   }
 
-  private func appendJSON(_ record: borrowing AccessRecord, time: borrowing ByteBuffer, client: IPAddress?, end: UInt64) {
+  private func appendJSON(
+    _ record: borrowing AccessRecord, time: borrowing ByteBuffer, client: IPAddress?, end: UInt64
+  ) {
     buffer.append("{\"time\":\"")
     buffer.append(time)
     buffer.append("\",\"client\":\"")

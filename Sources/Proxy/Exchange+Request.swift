@@ -10,7 +10,8 @@ extension Exchange {
   var isWaitingForSink: Bool {
     if responsePhase == .tunnel { return connection?.stream.hasQueuedBytes == true }
     switch requestPhase {
-    case .ready, .sending: return hasBody && (connection == nil || isConnecting || connection!.stream.hasQueuedBytes)
+    case .ready, .sending:
+      return hasBody && (connection == nil || isConnecting || connection!.stream.hasQueuedBytes)
     case .refused: return true
     case .complete, .draining: return false
     }
@@ -29,7 +30,8 @@ extension Exchange {
   }
 
   func requestWasSent() {
-    client!.arm(requestPhase == .complete ? context.settings.responseTimeout : context.settings.progressTimeout)
+    client!.arm(
+      requestPhase == .complete ? context.settings.responseTimeout : context.settings.progressTimeout)
   }
 
   func requestWasQueued() { client!.arm(context.settings.progressTimeout) }
@@ -129,7 +131,9 @@ extension Exchange {
 
   private func keepForReplay(_ part: Span<UInt8>) {
     guard isReplayable else { return }
-    if method.isIdempotent, connection!.isReused, requestBytes.value.count + part.count <= Exchange.replayBytesMax {
+    if method.isIdempotent, connection!.isReused,
+      requestBytes.value.count + part.count <= Exchange.replayBytesMax
+    {
       requestBytes.value.append(part)
     } else {
       isReplayable = false
@@ -140,7 +144,8 @@ extension Exchange {
   private func keepScratchForReplay(from: Int) {
     guard isReplayable else { return }
     let count = context.scratch.value.count - from
-    if method.isIdempotent, connection!.isReused, requestBytes.value.count + count <= Exchange.replayBytesMax {
+    if method.isIdempotent, connection!.isReused, requestBytes.value.count + count <= Exchange.replayBytesMax
+    {
       requestBytes.value.append(context.scratch.value, from: from)
     } else {
       isReplayable = false
@@ -151,7 +156,9 @@ extension Exchange {
     requestPhase = isComplete ? .complete : .sending
     if case .queued = outcome { return requestWasQueued() }
     requestWasSent()
-    if !isComplete, !requestIsChunked, requestRemaining >= Exchange.spliceBytesMin, connection!.stream.canSplice {
+    if !isComplete, !requestIsChunked, requestRemaining >= Exchange.spliceBytesMin,
+      connection!.stream.canSplice
+    {
       client!.stream.setReadMode(.readiness)
     }
   }
@@ -250,7 +257,8 @@ extension Exchange {
 /// is no trailer at all (RFC 9110 §6.5.1): those are dropped.
 enum TrailerRules {
   private static let forbidden: UInt64 =
-    FieldName.host.bit | FieldName.connection.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
+    FieldName.host.bit | FieldName.connection.bit | FieldName.contentLength.bit
+    | FieldName.transferEncoding.bit
     | FieldName.te.bit | FieldName.trailer.bit | FieldName.upgrade.bit | FieldName.expect.bit
     | FieldName.keepAlive.bit | FieldName.proxyConnection.bit | FieldName.xForwardedFor.bit
     | FieldName.xForwardedProto.bit | FieldName.xForwardedHost.bit | FieldName.forwarded.bit

@@ -31,7 +31,9 @@ extension Exchange {
     var at = 0
     while at < bytes.count {
       let rest = bytes.extracting(at..<bytes.count)
-      switch ResponseHead.parse(rest, answering: method, into: &context.table.value, limits: context.settings.limits) {
+      switch ResponseHead.parse(
+        rest, answering: method, into: &context.table.value, limits: context.settings.limits)
+      {
       case .incomplete:
         responseInbox.value.append(rest)
         return
@@ -54,7 +56,9 @@ extension Exchange {
 
   private func responseIsMalformed(_ reason: String) {
     context.warn("endpoint \(connection!.endpoint.name): malformed response: \(reason)")
-    replyLocally(status: 502, detail: "the origin's answer is malformed", reason: "\(Reason.responseMalformed):\(reason)")
+    replyLocally(
+      status: 502, detail: "the origin's answer is malformed", reason: "\(Reason.responseMalformed):\(reason)"
+    )
   }
 
   /// 1xx, as many as there are. HTTP/1.0 has none. RFC 9110 §15.2.
@@ -63,7 +67,8 @@ extension Exchange {
     if head.status == 100 { awaitsContinue = false }
     context.scratch.value.removeAll()
     context.responseRewrite.write(
-      bytes, head, context.table.value, ResponseRewrite.Connection(encoding: .none), date: context.clock.value.date,
+      bytes, head, context.table.value, ResponseRewrite.Connection(encoding: .none),
+      date: context.clock.value.date,
       to: &context.scratch.value)
     switch client!.stream.write(context.scratch.value) {
     case .sent: break
@@ -97,7 +102,9 @@ extension Exchange {
     let endsByClose = isHTTP10 && (head.framing == .chunked || head.framing == .untilClose)
     // The client may or may not send a body it was not told to send: the connection cannot go on.
     let bodyIsUncertain = awaitsContinue && requestBodyBytes == 0
-    if context.isDraining || endsByClose || bodyIsUncertain || requestPhase == .refused { isPersistent = false }
+    if context.isDraining || endsByClose || bodyIsUncertain || requestPhase == .refused {
+      isPersistent = false
+    }
     told.closes = !isPersistent
     told.saysKeepAlive = isHTTP10 && isPersistent
     isEventStream = isEventStreamType(bytes)
@@ -196,7 +203,9 @@ extension Exchange {
     }
     if case .queued = outcome {
       connection!.stream.pauseReading()
-    } else if responseRemaining >= Exchange.spliceBytesMin, encoding == .identity, connection!.stream.canSplice {
+    } else if responseRemaining >= Exchange.spliceBytesMin, encoding == .identity,
+      connection!.stream.canSplice
+    {
       connection!.stream.setReadMode(.readiness)
     }
     armForBody()

@@ -102,13 +102,17 @@ extension Exchange {
   func upstreamFailed(_ error: UVError?, nothingWasTaken: Bool = false) {
     let verdict = Verdict.of(.upstreamGone, .beforeResponseHead)
     let isSafe = nothingWasTaken || method.isIdempotent && isReplayable
-    if verdict.retry == .onReusedConnection, connection!.isReused, !hasReplayed, isSafe, responseInbox.value.isEmpty {
+    if verdict.retry == .onReusedConnection, connection!.isReused, !hasReplayed, isSafe,
+      responseInbox.value.isEmpty
+    {
       let endpoint = connection!.endpoint
       discardConnection()
       hasReplayed = true
       return lease(endpoint)
     }
-    context.warn("endpoint \(connection!.endpoint.name): closed before it answered: \(error?.description ?? "end of stream")")
+    context.warn(
+      "endpoint \(connection!.endpoint.name): closed before it answered: \(error?.description ?? "end of stream")"
+    )
     replyLocally(
       status: verdict.reply ?? 502, detail: "the origin closed the connection before it answered",
       reason: Reason.upstreamClosed)
@@ -129,5 +133,7 @@ extension Exchange {
     }
   }
 
-  var requestIsFullyTaken: Bool { requestIsChunked ? requestDecoder?.isFinished == true : requestRemaining == 0 }
+  var requestIsFullyTaken: Bool {
+    requestIsChunked ? requestDecoder?.isFinished == true : requestRemaining == 0
+  }
 }

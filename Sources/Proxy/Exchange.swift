@@ -139,7 +139,8 @@ final class Exchange: StreamHandler {
     if answersMaxForwards(head, bytes) { return }
     let endpoint = context.upstream.endpoints.next()
     context.requestRewrite.write(
-      bytes, head, context.table.value, peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
+      bytes, head, context.table.value,
+      peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
       authority: endpoint.authority, to: &requestBytes.value)
     hostRange = context.requestRewrite.takeHostRange()
     requestHeadCount = requestBytes.value.count
@@ -155,14 +156,19 @@ final class Exchange: StreamHandler {
   private func keepForLog(_ head: RequestHead, _ bytes: Span<UInt8>) {
     record.value.startNanoseconds = EventLoop.nanoseconds
     record.value.requestLine = record.value.keep(bytes, head.methodRange.lowerBound..<(head.fieldsStart - 2))
-    if let field = context.table.value.first(.referer) { record.value.referer = record.value.keep(bytes, field.valueRange) }
-    if let field = context.table.value.first(.userAgent) { record.value.userAgent = record.value.keep(bytes, field.valueRange) }
+    if let field = context.table.value.first(.referer) {
+      record.value.referer = record.value.keep(bytes, field.valueRange)
+    }
+    if let field = context.table.value.first(.userAgent) {
+      record.value.userAgent = record.value.keep(bytes, field.valueRange)
+    }
     if let range = head.authorityRange { record.value.host = record.value.keep(bytes, range) }
   }
 
   /// RFC 9110 §7.6.2: OPTIONS and TRACE count their hops; at zero the last one answers.
   private func answersMaxForwards(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
-    guard head.method == .options || head.method == .trace, let field = context.table.value.first(.maxForwards),
+    guard head.method == .options || head.method == .trace,
+      let field = context.table.value.first(.maxForwards),
       field.valueRange.count == 1, bytes[Int(field.valueStart)] == UInt8(ascii: "0")
     else { return false }
     replyLocally(status: 200, detail: "the last hop", reason: Reason.maxForwards)
@@ -187,7 +193,8 @@ final class Exchange: StreamHandler {
     writeLog()
     // A client that still waits for 100 may or may not send its body now: nobody can tell.
     let isDrainable =
-      requestPhase != .ready && !awaitsContinue && (requestIsChunked || requestRemaining <= Exchange.drainBytesMax)
+      requestPhase != .ready && !awaitsContinue
+      && (requestIsChunked || requestRemaining <= Exchange.drainBytesMax)
     if isPersistent, !requestIsComplete, isDrainable {
       requestPhase = .draining
       client!.stream.setReadMode(.bytes)
@@ -211,7 +218,8 @@ final class Exchange: StreamHandler {
     guard let accessLog = context.accessLog else { return }
     context.clock.value.refresh(loop.now)
     accessLog.record(
-      record.value, time: context.clock.value.logTime, client: client?.peer, endNanoseconds: EventLoop.nanoseconds)
+      record.value, time: context.clock.value.logTime, client: client?.peer,
+      endNanoseconds: EventLoop.nanoseconds)
   }
 
   /// Answers instead of an origin. Only while nothing of a response was sent.
@@ -275,7 +283,8 @@ final class Exchange: StreamHandler {
       replyLocally(status: 408, detail: "the request body stopped coming", reason: Reason.bodyTimeout)
     case (.awaitingHead, _):
       replyLocally(
-        status: verdict.reply ?? 504, detail: "the origin did not answer in time", reason: Reason.responseTimeout)
+        status: verdict.reply ?? 504, detail: "the origin did not answer in time",
+        reason: Reason.responseTimeout)
     }
   }
 

@@ -129,7 +129,9 @@ public final class ProxyContext: ListenerHandler {
   func makeExchange() -> Exchange { spareExchanges.value.popLast() ?? Exchange(context: self) }
 
   func recycle(_ exchange: Exchange) {
-    if spareExchanges.value.count < ProxyContext.spareExchangesMax, !isDraining { spareExchanges.value.append(exchange) }
+    if spareExchanges.value.count < ProxyContext.spareExchangesMax, !isDraining {
+      spareExchanges.value.append(exchange)
+    }
   }
 
   // MARK: Ending

@@ -56,7 +56,9 @@ final class RequestRewrite {
         let field = table[index]
         let isNamed =
           nominates && field.name.bit & RequestRewrite.protected == 0 && table.isNominated(field, in: bytes)
-        if field.name != .other && dropped & field.name.bit != 0 || isNamed || rules.replaces(field, in: bytes) {
+        if field.name != .other && dropped & field.name.bit != 0 || isNamed
+          || rules.replaces(field, in: bytes)
+        {
           copier.skip(field.lineRange, of: bytes, to: &out)
           if field.name == .host { writeHost(bytes, head, authority, to: &out) }
         }
@@ -108,7 +110,8 @@ final class RequestRewrite {
 
   /// `X-Forwarded-*`: appended to where the peer is trusted, written anew where it is not.
   private func writeForwarded(
-    _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, _ peer: Peer, to out: inout ByteBuffer
+    _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, _ peer: Peer,
+    to out: inout ByteBuffer
   ) {
     out.append("X-Forwarded-For: ")
     if peer.isTrusted, table.contains(.xForwardedFor) {
@@ -142,7 +145,8 @@ final class RequestRewrite {
       for index in 0..<table.count where table[index].name == .upgrade {
         out.append(bytes, from: Int(table[index].start), to: Int(table[index].end))
       }
-      out.append(head.acceptsTrailers ? "TE: trailers\r\nConnection: upgrade, TE\r\n" : "Connection: upgrade\r\n")
+      out.append(
+        head.acceptsTrailers ? "TE: trailers\r\nConnection: upgrade, TE\r\n" : "Connection: upgrade\r\n")
     } else if head.acceptsTrailers {
       // RFC 9110 §10.1.4: TE is hop-by-hop, and we do pass trailers on.
       out.append("TE: trailers\r\nConnection: TE\r\n")

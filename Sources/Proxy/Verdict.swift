@@ -45,7 +45,8 @@ struct Verdict: Equatable {
     case (.downstreamGone, .beforeResponseHead): Verdict()
     case (.downstreamGone, .duringBody): Verdict()
     case (.downstreamGone, .afterBody): Verdict()
-    case (.upstreamGone, .beforeRequestHead): Verdict(reply: 502, retry: .anotherEndpoint, keepsDownstream: true)
+    case (.upstreamGone, .beforeRequestHead):
+      Verdict(reply: 502, retry: .anotherEndpoint, keepsDownstream: true)
     case (.upstreamGone, .beforeResponseHead):
       Verdict(reply: 502, retry: .onReusedConnection, keepsDownstream: true)
     // The status is gone already; a cut connection is the only way left to say that this is not all.

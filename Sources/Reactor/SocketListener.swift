@@ -65,7 +65,8 @@ public protocol ListenerHandler: AnyObject {
   }
 
   /// Listens on a duplicate of `shared`, a listening unix-domain socket made by `UnixListenerSocket`.
-  public init(_ shared: UnixListenerSocket, on loop: EventLoop, handler: any ListenerHandler) throws(UVError) {
+  public init(_ shared: UnixListenerSocket, on loop: EventLoop, handler: any ListenerHandler) throws(UVError)
+  {
     self.loop = loop
     self.handler = handler
     address = .unix(shared.path)
@@ -161,7 +162,9 @@ public final class UnixListenerSocket: Sendable {
 }
 
 private func connectionArrived(_ handle: UnsafeMutablePointer<uv_stream_t>?, _ status: Int32) {
-  unsafe Unmanaged<SocketListener>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef { $0.arrived(status) }
+  unsafe Unmanaged<SocketListener>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef {
+    $0.arrived(status)
+  }
 }
 
 private func listenerDidClose(_ handle: UnsafeMutablePointer<uv_handle_t>?) {

@@ -134,7 +134,9 @@ public enum WriteOutcome {
   }
 
   /// Writes up to three pieces with one system call.
-  public func write(_ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8> = Span()) -> WriteOutcome {
+  public func write(_ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8> = Span())
+    -> WriteOutcome
+  {
     guard phase == .open else { return .failed(.canceled) }
     if let queue {
       queue.gathering.append(first)
@@ -351,13 +353,16 @@ public enum WriteOutcome {
 private func lendBuffer(
   _ handle: UnsafeMutablePointer<uv_handle_t>?, _ suggested: Int, _ buffer: UnsafeMutablePointer<uv_buf_t>?
 ) {
-  let mode = unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef { $0.readMode }
+  let mode = unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef {
+    $0.readMode
+  }
   if mode == .readiness {
     // No buffer: libuv calls back with UV_ENOBUFS and does not read.
     unsafe buffer!.pointee = uv_buf_init(nil, 0)
   } else {
     unsafe buffer!.pointee = uv_buf_init(
-      handle!.pointee.loop.pointee.data.assumingMemoryBound(to: CChar.self), UInt32(EventLoop.readBufferBytes))
+      handle!.pointee.loop.pointee.data.assumingMemoryBound(to: CChar.self), UInt32(EventLoop.readBufferBytes)
+    )
   }
 }
 

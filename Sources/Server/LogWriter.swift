@@ -19,7 +19,9 @@ final class LogWriter: LineSink {
   private let droppedBlocks = Atomic<Int>(0)
 
   /// Starts the thread. Fails where a log file cannot be opened.
-  static func start(_ destination: LogSettings.AccessLog) throws(UVError) -> (writer: LogWriter, thread: LoopThread)? {
+  static func start(_ destination: LogSettings.AccessLog) throws(UVError) -> (
+    writer: LogWriter, thread: LoopThread
+  )? {
     let path: String?
     switch destination {
     case .off: return nil

@@ -12,7 +12,8 @@ enum OriginResolver {
 
   /// `completion` is called once, possibly before this returns (when there is nothing to look up).
   static func resolve(
-    _ origins: [OriginSettings], on loop: EventLoop, _ completion: @escaping (Result<[Endpoint], Failure>) -> Void
+    _ origins: [OriginSettings], on loop: EventLoop,
+    _ completion: @escaping (Result<[Endpoint], Failure>) -> Void
   ) {
     resolveNext(origins[...], found: [], on: loop, completion)
   }

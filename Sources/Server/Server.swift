@@ -96,7 +96,8 @@ public final class Server {
       logWriter.writer.end()
       logWriter.thread.join()
       if logWriter.writer.dropped > 0 {
-        logger.warning("access log: \(logWriter.writer.dropped) blocks of lines dropped, the reader was too slow")
+        logger.warning(
+          "access log: \(logWriter.writer.dropped) blocks of lines dropped, the reader was too slow")
       }
     }
     worker = nil
@@ -174,10 +175,11 @@ public final class Server {
 
   private func announceWhenStarted() {
     guard awaitedWorkers == 0, !isStopping else { return }
-    let where_ = boundAddresses.map { "\($0)" }.joined(separator: ", ")
+    let addresses = boundAddresses.map { "\($0)" }.joined(separator: ", ")
     let count = settings.workers
     logger.info(
-      "sluice \(Version.text) listening on \(where_), \(count) worker\(count == 1 ? "" : "s"), \(endpointText)")
+      "sluice \(Version.text) listening on \(addresses), \(count) worker\(count == 1 ? "" : "s"), \(endpointText)"
+    )
     onStart(boundAddresses)
   }
 

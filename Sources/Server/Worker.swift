@@ -59,7 +59,9 @@ final class Worker {
   }
 
   /// Listens on `addresses`. Returns them as bound.
-  func listen(on addresses: [SocketAddress], _ unixSockets: [UnixListenerSocket]) throws(ListenError) -> [SocketAddress] {
+  func listen(on addresses: [SocketAddress], _ unixSockets: [UnixListenerSocket]) throws(ListenError)
+    -> [SocketAddress]
+  {
     var bound: [SocketAddress] = []
     for address in addresses {
       do throws(UVError) {

@@ -152,7 +152,8 @@ public struct CIDR: Hashable, Sendable, CustomStringConvertible {
     let widest = address.isV4 ? 32 : 128
     var bits = widest
     if parts.count == 2 {
-      guard !parts[1].isEmpty, parts[1].utf8.allSatisfy(ASCII.isDigit), let given = Int(parts[1]), given <= widest
+      guard !parts[1].isEmpty, parts[1].utf8.allSatisfy(ASCII.isDigit), let given = Int(parts[1]),
+        given <= widest
       else { return nil }
       bits = given
     }

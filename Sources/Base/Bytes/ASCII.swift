@@ -14,7 +14,9 @@ public enum ASCII {
   }
 
   /// Whether `bytes[from..<to]` equals `text`, which is lower case, whatever the case of the bytes.
-  public static func equals(_ bytes: Span<UInt8>, _ from: Int, _ to: Int, ignoringCase text: StaticString) -> Bool {
+  public static func equals(_ bytes: Span<UInt8>, _ from: Int, _ to: Int, ignoringCase text: StaticString)
+    -> Bool
+  {
     guard to - from == text.utf8CodeUnitCount else { return false }
     let expected = text.bytes
     var index = 0

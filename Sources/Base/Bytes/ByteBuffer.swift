@@ -39,7 +39,8 @@
   @inlinable public var span: Span<UInt8> {
     @_lifetime(borrow self)
     @inline(__always) get {
-      let bytes = unsafe UnsafeBufferPointer(start: base.map { unsafe UnsafePointer($0 + start) }, count: count)
+      let bytes = unsafe UnsafeBufferPointer(
+        start: base.map { unsafe UnsafePointer($0 + start) }, count: count)
       return unsafe _overrideLifetime(Span(_unsafeElements: bytes), borrowing: self)
     }
   }

@@ -70,7 +70,9 @@ public enum ByteScan {
   /// bit 5 of every byte. Bytes past the end of the span read as 0x20.
   ///
   /// Only for comparison with words of lower-case letters, digits and `-`: other characters collide.
-  @inlinable @inline(__always) public static func foldedWord(_ bytes: Span<UInt8>, at: Int, count: Int) -> UInt64 {
+  @inlinable @inline(__always) public static func foldedWord(_ bytes: Span<UInt8>, at: Int, count: Int)
+    -> UInt64
+  {
     precondition(at >= 0)
     precondition(count >= 0)
     precondition(at + count <= bytes.count)
