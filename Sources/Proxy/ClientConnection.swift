@@ -247,7 +247,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
     phase = .lingering
     lingerBytes = 0
     inbox = ByteBuffer()
-    stream.setReadMode(.bytes)
+    stream.setReadMode(.body)
     stream.shutDown()
     stream.startReading()
     arm(ClientConnection.lingerTime)
@@ -297,7 +297,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   // MARK: Other events
 
   func streamIsReadable() {
-    guard phase == .exchange, let exchange else { return stream.setReadMode(.bytes) }
+    guard phase == .exchange, let exchange else { return stream.setReadMode(.head) }
     exchange.spliceRequest()
   }
 

@@ -124,7 +124,7 @@ extension Exchange {
   /// its answer is awaited; the end of its stream ends the wait.
   private func originTakesNoMore() {
     requestPhase = .refused
-    client!.stream.setReadMode(.bytes)
+    client!.stream.setReadMode(.head)
     client!.stream.pauseReading()
     client!.arm(context.settings.responseTimeout)
   }
@@ -154,26 +154,26 @@ extension Exchange {
 
   private func bodyMoved(isComplete: Bool, _ outcome: WriteOutcome) {
     requestPhase = isComplete ? .complete : .sending
-    if case .queued = outcome { return requestWasQueued() }
-    requestWasSent()
-    if !isComplete, !requestIsChunked, requestRemaining >= Exchange.spliceBytesMin,
-      connection!.stream.canSplice
-    {
-      client!.stream.setReadMode(.readiness)
+    if isComplete {
+      client!.stream.setReadMode(.head)
+    } else {
+      let isSpliced = !requestIsChunked && requestRemaining >= Exchange.spliceBytesMin
+      client!.stream.setReadMode(isSpliced ? .readiness : .body)
     }
+    if case .queued = outcome { requestWasQueued() } else { requestWasSent() }
   }
 
   /// The client's stream is readable and the rest of the body goes through the kernel.
   func spliceRequest() {
     guard requestPhase == .sending, let connection, !connection.stream.hasQueuedBytes else {
-      return client!.stream.setReadMode(.bytes)
+      return client!.stream.setReadMode(.body)
     }
     let (moved, state) = client!.stream.splice(to: connection.stream, limit: requestRemaining)
     requestRemaining -= moved
     requestBodyBytes += moved
     if requestRemaining == 0 {
       requestPhase = .complete
-      client!.stream.setReadMode(.bytes)
+      client!.stream.setReadMode(.head)
     }
     switch state {
     case .sourceEmpty, .limitReached: if moved > 0 { requestWasSent() }

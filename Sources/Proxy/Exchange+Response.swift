@@ -201,13 +201,9 @@ extension Exchange {
       responsePhase = .complete
       return finish()
     }
-    if case .queued = outcome {
-      connection!.stream.pauseReading()
-    } else if responseRemaining >= Exchange.spliceBytesMin, encoding == .identity,
-      connection!.stream.canSplice
-    {
-      connection!.stream.setReadMode(.readiness)
-    }
+    let isSpliced = encoding == .identity && responseRemaining >= Exchange.spliceBytesMin
+    connection!.stream.setReadMode(isSpliced ? .readiness : .body)
+    if case .queued = outcome { connection!.stream.pauseReading() }
     armForBody()
   }
 
@@ -219,7 +215,7 @@ extension Exchange {
   /// The origin's stream is readable and the rest of the body goes through the kernel.
   func streamIsReadable() {
     guard responsePhase == .body, let connection, let client, !client.stream.hasQueuedBytes else {
-      self.connection?.stream.setReadMode(.bytes)
+      self.connection?.stream.setReadMode(.body)
       return
     }
     let (moved, state) = connection.stream.splice(to: client.stream, limit: responseRemaining)
@@ -232,7 +228,6 @@ extension Exchange {
     case .sourceEmpty, .limitReached: break
     }
     if responseRemaining == 0 {
-      connection.stream.setReadMode(.bytes)
       responsePhase = .complete
       return finish()
     }

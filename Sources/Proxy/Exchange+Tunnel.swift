@@ -23,6 +23,8 @@ extension Exchange {
     responsePhase = .tunnel
     upstreamIsReusable = false
     isPersistent = false
+    client!.stream.setReadMode(.body)
+    connection!.stream.setReadMode(.body)
     switch client!.stream.write(context.scratch.value, bytes.extracting(head.end..<bytes.count)) {
     case .failed(let error): return downstreamEnded(error)
     case .queued: connection!.stream.pauseReading()

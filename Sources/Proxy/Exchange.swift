@@ -31,7 +31,7 @@ final class Exchange: StreamHandler {
   }
 
   /// A body from here on is worth setting up splice(2): below it, one more read and write are cheaper.
-  static let spliceBytesMin = 64 * 1024
+  static let spliceBytesMin = 16 * 1024
   /// What an early answer leaves of a request body is read and dropped up to here, to keep the
   /// connection; beyond, it is closed.
   static let drainBytesMax = 256 * 1024
@@ -183,6 +183,7 @@ final class Exchange: StreamHandler {
     let requestIsComplete = requestPhase == .complete
     if let connection {
       self.connection = nil
+      connection.stream.setReadMode(.head)
       let pool = connection.pool
       if upstreamIsReusable, requestIsComplete, !connection.stream.hasQueuedBytes {
         pool.giveBack(connection, idleLimit: upstreamIdleLimit)
@@ -197,7 +198,7 @@ final class Exchange: StreamHandler {
       && (requestIsChunked || requestRemaining <= Exchange.drainBytesMax)
     if isPersistent, !requestIsComplete, isDrainable {
       requestPhase = .draining
-      client!.stream.setReadMode(.bytes)
+      client!.stream.setReadMode(.body)
       client!.arm(context.settings.progressTimeout)
       client!.pump()
       return
@@ -208,7 +209,7 @@ final class Exchange: StreamHandler {
   /// Gives the client connection back to itself and becomes new.
   func leave(isPersistent: Bool, hasUnreadBody: Bool) {
     let client = self.client!
-    client.stream.setReadMode(.bytes)
+    client.stream.setReadMode(.head)
     reset()
     context.recycle(self)
     client.exchangeFinished(isPersistent: isPersistent, hasUnreadBody: hasUnreadBody)
@@ -246,7 +247,7 @@ final class Exchange: StreamHandler {
     discardConnection()
     writeLog()
     let client = self.client!
-    client.stream.setReadMode(.bytes)
+    client.stream.setReadMode(.head)
     reset()
     context.recycle(self)
     client.abort(byReset: byReset)

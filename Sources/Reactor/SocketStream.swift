@@ -32,8 +32,15 @@ public enum WriteOutcome {
 /// every callback that libuv can still make.
 @safe public final class SocketStream {
   private enum Phase { case connecting, open, closing, closed }
-  /// How arriving data is told: read into the loop's buffer, or only announced.
-  public enum ReadMode { case bytes, readiness }
+  /// How arriving data is told.
+  public enum ReadMode {
+    /// Read, up to `EventLoop.headReadBytes` at a time.
+    case head
+    /// Read, up to `EventLoop.readBufferBytes` at a time.
+    case body
+    /// Only announced, by `streamIsReadable`.
+    case readiness
+  }
 
   let handle: UnsafeMutablePointer<uv_stream_t>
   let loop: EventLoop
@@ -43,7 +50,7 @@ public enum WriteOutcome {
   private var phase: Phase
   private let isPipe: Bool
   public private(set) var isReading = false
-  fileprivate private(set) var readMode = ReadMode.bytes
+  fileprivate private(set) var readMode = ReadMode.head
   private var shutsDownWhenDrained = false
   /// A pipe with bytes for this stream, between those in flight and those gathering in `queue`.
   private var heldPipe: SplicePipe?
@@ -360,9 +367,9 @@ private func lendBuffer(
     // No buffer: libuv calls back with UV_ENOBUFS and does not read.
     unsafe buffer!.pointee = uv_buf_init(nil, 0)
   } else {
+    let count = mode == .head ? EventLoop.headReadBytes : EventLoop.readBufferBytes
     unsafe buffer!.pointee = uv_buf_init(
-      handle!.pointee.loop.pointee.data.assumingMemoryBound(to: CChar.self), UInt32(EventLoop.readBufferBytes)
-    )
+      handle!.pointee.loop.pointee.data.assumingMemoryBound(to: CChar.self), UInt32(count))
   }
 }
 

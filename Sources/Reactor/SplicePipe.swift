@@ -95,7 +95,11 @@ extension SocketStream {
   public func splice(to sink: SocketStream, limit: Int) -> (moved: Int, state: SpliceState) {
     precondition(limit > 0)
     precondition(!sink.hasQueuedBytes)
-    guard let pipe = loop.takePipe() else { return (0, .sourceFailed(.tooManyFiles)) }
+    guard let pipe = loop.takePipe() else {
+      // No descriptors left for a pipe: reading needs none.
+      setReadMode(.body)
+      return (0, .limitReached)
+    }
     let wanted = min(limit, SplicePipe.capacityBytes)
     // One filling a turn, not one after the other until the source is empty: each byte taken opens the
     // source's window, and whoever comes back at once finds one packet at a time. Ten times the calls.
@@ -113,12 +117,5 @@ extension SocketStream {
     case .full: return (taken, sink.wait(for: pipe))
     case .failed(let error): return (taken, .sinkFailed(error))
     }
-  }
-
-  /// Whether `splice` can be used now: it needs a pipe, which needs two descriptors.
-  public var canSplice: Bool {
-    guard let pipe = loop.takePipe() else { return false }
-    loop.giveBack(pipe)
-    return true
   }
 }
