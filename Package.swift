@@ -60,7 +60,24 @@ let package = Package(
       swiftSettings: strict),
     // Tools.
     .executableTarget(
-      name: "origin", dependencies: ["Base", "Reactor", "HTTP1"], path: "tools/origin",
+      name: "origin",
+      dependencies: [
+        "Base", "Reactor", "HTTP1", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/origin", swiftSettings: strict),
+    // Tests: one target a room, then the tables, then real sockets.
+    .target(
+      name: "TestSupport", dependencies: ["Base", "Reactor", "Observe", "Upstream", "Configuration", "Server"],
+      path: "Tests/Support", swiftSettings: strict),
+    .testTarget(
+      name: "ConfigurationTests",
+      dependencies: ["Base", "HTTP1", "Observe", "Proxy", "Reactor", "Upstream", "Configuration"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: [
+        "Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy", "Configuration", "Server", "TestSupport",
+      ],
       swiftSettings: strict),
   ]
 )
