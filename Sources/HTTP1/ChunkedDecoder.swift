@@ -198,6 +198,9 @@ public struct ChunkedDecoder: ~Copyable {
     guard lineFeed < bytes.count else { return nil }
     let length = trailerBytes.count
     guard length >= 2, trailerBytes.span[length - 2] == 0x0D else { return .failed(.bareLineFeed) }
+    // At once, and not when the section is complete: behind "\r\r\n" nobody sends anything more.
+    let hasBareReturn = ByteScan.first(0x0D, in: trailerBytes.span, from: trailerLineStart) < length - 2
+    guard !hasBareReturn else { return .failed(.bareCarriageReturn) }
     let isEmptyLine = length - trailerLineStart == 2
     trailerLineStart = length
     if isEmptyLine {

@@ -45,6 +45,31 @@ extension FieldTable {
     return false
   }
 
+  /// Whether each element of the list fields of that name is also an element of `other`'s, ignoring case.
+  public func list(
+    _ name: FieldName, in bytes: Span<UInt8>, isWithin other: borrowing FieldTable, in otherBytes: Span<UInt8>
+  ) -> Bool {
+    for index in 0..<count where self[index].name == name {
+      var list = ListElements(self[index].valueRange)
+      while let element = list.next(bytes) {
+        guard other.list(name, in: otherBytes, has: element, of: bytes) else { return false }
+      }
+    }
+    return true
+  }
+
+  private func list(
+    _ name: FieldName, in bytes: Span<UInt8>, has wanted: Range<Int>, of wantedBytes: Span<UInt8>
+  ) -> Bool {
+    for index in 0..<count where self[index].name == name {
+      var list = ListElements(self[index].valueRange)
+      while let element = list.next(bytes) {
+        if ASCII.equals(bytes, element, wantedBytes, wanted) { return true }
+      }
+    }
+    return false
+  }
+
   /// Whether a list field of that name has `token` among its elements, ignoring case.
   public func list(_ name: FieldName, in bytes: Span<UInt8>, has token: StaticString) -> Bool {
     guard contains(name) else { return false }

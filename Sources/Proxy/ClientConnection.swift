@@ -66,6 +66,14 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   /// Between requests, with nothing of the next one here.
   var isIdle: Bool { phase == .head && inbox.isEmpty }
 
+  /// Since when it has been idle, in milliseconds of the loop's clock; told from the deadline, which is
+  /// the only thing that is stored.
+  var idleSinceMilliseconds: UInt64 {
+    let timeout = hasServed ? context.settings.idleTimeout : context.settings.headTimeout
+    let deadline = timer.deadline.milliseconds
+    return deadline > timeout.milliseconds ? deadline - timeout.milliseconds : 0
+  }
+
   func arm(_ timeout: Interval) { context.loop.arm(timer, deadline: context.loop.now.advanced(by: timeout)) }
 
   // MARK: Bytes from the client
@@ -75,9 +83,13 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   func streamDidReceive(_ bytes: Span<UInt8>) {
     guard inbox.isEmpty else {
       let wasIncompleteHead = phase == .head
+      let limits = context.settings.limits
+      // Two bytes more: an empty line may stand before it.
+      let lineCouldEnd = inbox.count <= limits.requestLineBytesMax + 2
       inbox.append(bytes)
+      let isLineTooLong = lineCouldEnd && inbox.count > limits.requestLineBytesMax + 2
       // A head is read again from its start when a line was completed, not for every byte that comes.
-      if wasIncompleteHead, inbox.count <= context.settings.limits.headBytesMax,
+      if wasIncompleteHead, inbox.count <= limits.headBytesMax, !isLineTooLong,
         ByteScan.first(0x0A, in: bytes, from: 0) == bytes.count
       {
         return
@@ -146,6 +158,8 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
       case .closing, .closed: return bytes.count
       }
     }
+    // The exchange ended with its last byte, in here, and a drain began meanwhile.
+    if phase == .head, context.isDraining { close() }
     return at
   }
 

@@ -7,11 +7,8 @@ public final class ConnectionBudget: Sendable {
 
   /// - Parameters:
   ///   - wanted: `SLUICE_MAX_CONNECTIONS`.
-  ///   - descriptors: what the process may hold. A quarter of them is kept for upstream connections,
-  ///     pipes and files: an exchange that got in must find a descriptor to go out.
-  public init(wanted: Int, descriptors: Int) {
-    limit = max(1, min(wanted, descriptors - max(64, descriptors / 4)))
-  }
+  ///   - descriptors: what the process may hold at most.
+  public init(wanted: Int, descriptors: Int) { limit = max(1, min(wanted, descriptors)) }
 
   public var count: Int { used.load(ordering: .relaxed) }
 

@@ -30,9 +30,12 @@ extension Exchange {
   }
 
   func requestWasSent() {
-    client!.arm(
-      requestPhase == .complete ? context.settings.responseTimeout : context.settings.progressTimeout)
+    let isOriginsTurn = requestPhase == .complete || waitsForContinue
+    client!.arm(isOriginsTurn ? context.settings.responseTimeout : context.settings.progressTimeout)
   }
+
+  /// The client has sent nothing of its body because the origin has not asked for it yet.
+  var waitsForContinue: Bool { awaitsContinue && requestBodyBytes == 0 }
 
   func requestWasQueued() { client!.arm(context.settings.progressTimeout) }
 
@@ -80,8 +83,8 @@ extension Exchange {
       case .needMore: break reading
       case .finished:
         isComplete = true
-        guard appendLastChunk(&requestDecoder!, to: &context.scratch.value) else {
-          refuseBody(.malformedFieldName)
+        if let error = appendLastChunk(&requestDecoder!, to: &context.scratch.value) {
+          refuseBody(error)
           return 0
         }
         break reading
@@ -103,8 +106,12 @@ extension Exchange {
       upstreamFailed(error, nothingWasTaken: true)
       return at - from
     }
-    guard accept(outcome, isFirst: isFirst) else { return 0 }
     keepScratchForReplay(from: bodyStart)
+    if case .failed = outcome {
+      // Taken all the same: what was decoded once must not be decoded again.
+      originTakesNoMore()
+      return at - from
+    }
     bodyMoved(isComplete: isComplete, outcome)
     return at - from
   }
@@ -165,12 +172,14 @@ extension Exchange {
 
   /// The client's stream is readable and the rest of the body goes through the kernel.
   func spliceRequest() {
-    guard requestPhase == .sending, let connection, !connection.stream.hasQueuedBytes else {
+    guard requestPhase == .sending, let connection, !isConnecting, !connection.stream.hasQueuedBytes else {
       return client!.stream.setReadMode(.body)
     }
     let (moved, state) = client!.stream.splice(to: connection.stream, limit: requestRemaining)
     requestRemaining -= moved
     requestBodyBytes += moved
+    // Nobody has seen these bytes, so nobody can send them again.
+    if moved > 0 { isReplayable = false }
     if requestRemaining == 0 {
       requestPhase = .complete
       client!.stream.setReadMode(.head)
@@ -240,16 +249,18 @@ extension Exchange {
     out.append("\r\n")
   }
 
-  /// Appends the last chunk and the trailers that may pass. `false` when the trailers are malformed.
-  func appendLastChunk(_ decoder: inout ChunkedDecoder, to out: inout ByteBuffer) -> Bool {
+  /// Appends the last chunk and the trailers that may pass. Returns what is wrong with the trailers.
+  func appendLastChunk(_ decoder: inout ChunkedDecoder, to out: inout ByteBuffer) -> HTTP1Error? {
     out.append("0\r\n")
     if decoder.hasTrailers {
       let trailers = decoder.trailerBytes.span
-      if context.table.value.parseTrailers(trailers, limits: context.settings.limits) != nil { return false }
+      if let error = context.table.value.parseTrailers(trailers, limits: context.settings.limits) {
+        return error
+      }
       TrailerRules.append(trailers, context.table.value, to: &out)
     }
     out.append("\r\n")
-    return true
+    return nil
   }
 }
 

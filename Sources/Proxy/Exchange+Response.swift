@@ -43,6 +43,8 @@ extension Exchange {
         if requestPhase == .ready { return responseIsMalformed(Reason.responseMalformed) }
         if head.status == 101 { return switchProtocols(rest, head) }
         if head.isInterim {
+          // The origin has the request and works on it: a second one would be one too many.
+          isReplayable = false
           forwardInterim(rest, head)
           // A client that cannot be written to any more has ended the exchange.
           guard client != nil else { return }
@@ -64,7 +66,10 @@ extension Exchange {
   /// 1xx, as many as there are. HTTP/1.0 has none. RFC 9110 §15.2.
   private func forwardInterim(_ bytes: Span<UInt8>, _ head: ResponseHead) {
     guard !isHTTP10 else { return }
-    if head.status == 100 { awaitsContinue = false }
+    if head.status == 100 {
+      awaitsContinue = false
+      if requestPhase == .sending { requestWasSent() }
+    }
     context.scratch.value.removeAll()
     context.responseRewrite.write(
       bytes, head, context.table.value, ResponseRewrite.Connection(encoding: .none),
@@ -107,6 +112,7 @@ extension Exchange {
     }
     told.closes = !isPersistent
     told.saysKeepAlive = isHTTP10 && isPersistent
+    told.isHTTP10 = isHTTP10
     isEventStream = isEventStreamType(bytes)
     context.clock.value.refresh(loop.now)
     context.scratch.value.removeAll()
@@ -183,8 +189,10 @@ extension Exchange {
         return deliver(Span(), isComplete: false)
       case .finished(let end):
         if end < bytes.count { upstreamIsReusable = false }
-        if encoding == .chunked, !appendLastChunk(&responseDecoder!, to: &context.scratch.value) {
-          return responseIsCut(reason: HTTP1Error.malformedFieldName.rawValue)
+        if encoding == .chunked,
+          let error = appendLastChunk(&responseDecoder!, to: &context.scratch.value)
+        {
+          return responseIsCut(reason: error.rawValue)
         }
         return deliver(Span(), isComplete: true)
       case .failed(let error):

@@ -9,7 +9,8 @@ extension Exchange {
   /// The origin agreed to change the protocol, if that was asked for and is what it agreed to.
   func switchProtocols(_ bytes: Span<UInt8>, _ head: ResponseHead) {
     guard wantsUpgrade, requestPhase == .complete, head.options.contains(.upgrade),
-      context.table.value.contains(.upgrade)
+      context.table.value.contains(.upgrade),
+      Exchange.asks(requestBytes.value, for: context.table.value, in: bytes)
     else {
       return replyLocally(
         status: 502, detail: "the origin switched protocols unasked", reason: Reason.upgradeUnasked)
@@ -34,6 +35,18 @@ extension Exchange {
     armTunnel()
     // What the client sent ahead of the answer waits in its inbox.
     client!.pump()
+  }
+
+  /// Whether the protocols in `offer`, which lies at the front of `bytes`, are among those that `head`
+  /// asked for. RFC 9110 §7.8.
+  private static func asks(
+    _ head: borrowing ByteBuffer, for offer: borrowing FieldTable, in bytes: Span<UInt8>
+  ) -> Bool {
+    var asked = FieldTable()
+    // Of our own making, and a little longer than what the client's head was held to.
+    let limits = Limits(headBytesMax: Int(Int32.max), fieldCountMax: Int(Int16.max))
+    guard case .complete = RequestHead.parse(head.span, into: &asked, limits: limits) else { return false }
+    return offer.list(.upgrade, in: bytes, isWithin: asked, in: head.span)
   }
 
   private func armTunnel() { client!.arm(context.settings.tunnelTimeout) }

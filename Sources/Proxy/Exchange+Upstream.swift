@@ -68,7 +68,8 @@ extension Exchange {
     if verdict.retry == .anotherEndpoint, tried.count <= context.settings.retries,
       let other = context.upstream.endpoints.next(excluding: tried)
     {
-      hasReplayed = false
+      // What a connection that broke was sent must be sent again, and only a fresh one does that.
+      if requestPhase == .ready { hasReplayed = false }
       replaceHost(with: other.authority)
       return lease(other, sendingAtOnce: true)
     }
@@ -129,7 +130,10 @@ extension Exchange {
     switch connection!.stream.write(requestBytes.value) {
     case .failed(let error): upstreamFailed(error)
     case .queued: requestWasQueued()
-    case .sent: requestWasSent()
+    case .sent:
+      requestWasSent()
+      // What came of the body meanwhile waits at the client's side.
+      client!.pump()
     }
   }
 

@@ -279,7 +279,7 @@ final class Exchange: StreamHandler {
       cut(reason: clientStalled ? Reason.clientStalled : Reason.upstreamStalled, byReset: clientStalled)
     case (.complete, _): leave(isPersistent: false, hasUnreadBody: true)
     case (.awaitingHead, .ready) where isConnecting: connectFailed(.timedOut)
-    case (.awaitingHead, .sending) where connection?.stream.hasQueuedBytes != true:
+    case (.awaitingHead, .sending) where connection?.stream.hasQueuedBytes != true && !waitsForContinue:
       // The body stopped coming: the client's fault, and the one who waits is the origin.
       replyLocally(status: 408, detail: "the request body stopped coming", reason: Reason.bodyTimeout)
     case (.awaitingHead, _):

@@ -5,14 +5,21 @@ internal import HTTP1
 struct FieldRules {
   let isEmpty: Bool
   private let names: [[UInt8]]
+  /// The known names among them, as `FieldName.bit`s.
+  private let knownNames: UInt64
   /// The lines to add, each with its CRLF.
   let lines: [UInt8]
 
   init(_ settings: [FieldSetting]) {
     isEmpty = settings.isEmpty
-    names = settings.map { Array($0.name.utf8) }
+    let names = settings.map { Array($0.name.utf8) }
+    self.names = names
+    knownNames = names.reduce(0) { $0 | FieldName.find($1.span, 0, $1.count).bit } & ~FieldName.other.bit
     lines = settings.filter { !$0.value.isEmpty }.flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
   }
+
+  /// Whether a field that we would write ourselves is set (or removed) instead.
+  func sets(_ name: FieldName) -> Bool { knownNames & name.bit != 0 }
 
   /// Whether the field is one of those that are set, and so whatever was there goes.
   func replaces(_ field: Field, in bytes: Span<UInt8>) -> Bool {

@@ -26,6 +26,7 @@ public final class ProxyContext: ListenerHandler {
   /// Exchanges that are done, to be used again: an exchange and its buffers are not for every request.
   private let spareExchanges = Confined<[Exchange]>([])
   private static let spareExchangesMax = 1024
+  private static let shedIdleMin = Interval.seconds(1)
   private var acceptRetry: RepeatingTimer?
   private var shedCursor = 0
   private(set) var isDraining = false
@@ -56,7 +57,8 @@ public final class ProxyContext: ListenerHandler {
   // MARK: Accepting
 
   public func listenerShouldAccept(_ listener: SocketListener) -> Bool {
-    if budget.hasRoom || shedIdleConnection() { return true }
+    if budget.hasRoom, DescriptorBudget.hasRoomForClients { return true }
+    if shedIdleConnection() { return true }
     retryAcceptSoon()
     return false
   }
@@ -97,15 +99,18 @@ public final class ProxyContext: ListenerHandler {
 
   private func resumeListeners() { for listener in listeners { listener.resume() } }
 
-  /// Closes the idle connection, of some that are looked at, that was idle for longest.
+  /// Closes the idle connection, of some that are looked at, that was idle for longest. One that was
+  /// accepted or used a moment ago is not idle: its request may be in the kernel already.
   private func shedIdleConnection() -> Bool {
     guard !connections.isEmpty else { return false }
     var oldest: ClientConnection?
     for _ in 0..<min(64, connections.count) {
       shedCursor = (shedCursor + 1) % connections.count
       let candidate = connections[shedCursor]
-      guard candidate.isIdle else { continue }
-      if oldest == nil || candidate.timer.deadline < oldest!.timer.deadline { oldest = candidate }
+      let idleSince = Instant(milliseconds: candidate.idleSinceMilliseconds)
+      guard candidate.isIdle, loop.now.since(idleSince) >= ProxyContext.shedIdleMin else { continue }
+      if let known = oldest, known.idleSinceMilliseconds <= candidate.idleSinceMilliseconds { continue }
+      oldest = candidate
     }
     guard let oldest else { return false }
     oldest.close()
@@ -150,6 +155,8 @@ public final class ProxyContext: ListenerHandler {
   /// Cuts what is left. Returns how many connections that were.
   public func cut() -> Int {
     isDraining = true
+    // These do not end by draining: whoever cuts them says so.
+    onDrained = nil
     closeListeners()
     let count = connections.count
     for connection in Array(connections) { connection.cut() }

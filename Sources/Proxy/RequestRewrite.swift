@@ -113,34 +113,40 @@ final class RequestRewrite {
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, _ peer: Peer,
     to out: inout ByteBuffer
   ) {
-    out.append("X-Forwarded-For: ")
-    if peer.isTrusted, table.contains(.xForwardedFor) {
-      for index in 0..<table.count where table[index].name == .xForwardedFor {
-        out.append(bytes, from: Int(table[index].valueStart), to: Int(table[index].valueEnd))
-        out.append(", ")
+    if !rules.sets(.xForwardedFor) {
+      out.append("X-Forwarded-For: ")
+      if peer.isTrusted, table.contains(.xForwardedFor) {
+        for index in 0..<table.count where table[index].name == .xForwardedFor {
+          out.append(bytes, from: Int(table[index].valueStart), to: Int(table[index].valueEnd))
+          out.append(", ")
+        }
       }
+      if let address = peer.address { out.append(address) } else { out.append("unix:") }
+      out.append("\r\n")
     }
-    if let address = peer.address { out.append(address) } else { out.append("unix:") }
-    out.append("\r\nX-Forwarded-Proto: ")
-    if peer.isTrusted, let field = table.first(.xForwardedProto) {
-      out.append(bytes, from: Int(field.valueStart), to: Int(field.valueEnd))
-    } else {
-      out.append("http")
+    if !rules.sets(.xForwardedProto) {
+      out.append("X-Forwarded-Proto: ")
+      if peer.isTrusted, let field = table.first(.xForwardedProto) {
+        out.append(bytes, from: Int(field.valueStart), to: Int(field.valueEnd))
+      } else {
+        out.append("http")
+      }
+      out.append("\r\n")
     }
-    if peer.isTrusted, let field = table.first(.xForwardedHost) {
-      out.append("\r\nX-Forwarded-Host: ")
-      out.append(bytes, from: Int(field.valueStart), to: Int(field.valueEnd))
-    } else if let host = head.authorityRange {
-      out.append("\r\nX-Forwarded-Host: ")
+    let forwardedHost = peer.isTrusted ? table.first(.xForwardedHost)?.valueRange : nil
+    if !rules.sets(.xForwardedHost), let host = forwardedHost ?? head.authorityRange {
+      out.append("X-Forwarded-Host: ")
       out.append(bytes, from: host.lowerBound, to: host.upperBound)
+      out.append("\r\n")
     }
-    out.append("\r\n")
   }
 
   private func writeHopByHop(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, to out: inout ByteBuffer
   ) {
-    if addsVia { out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n") }
+    if addsVia, !rules.sets(.via) {
+      out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n")
+    }
     if head.wantsUpgrade {
       for index in 0..<table.count where table[index].name == .upgrade {
         out.append(bytes, from: Int(table[index].start), to: Int(table[index].end))

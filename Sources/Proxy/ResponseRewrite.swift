@@ -20,6 +20,8 @@ final class ResponseRewrite {
     /// Says `keep-alive` to a client that assumes the contrary.
     var saysKeepAlive = false
     var isUpgrade = false
+    /// The client would not know what a transfer coding is (RFC 9112 §6.1).
+    var isHTTP10 = false
   }
 
   private static let hopByHop: UInt64 =
@@ -42,8 +44,11 @@ final class ResponseRewrite {
     _ bytes: Span<UInt8>, _ head: ResponseHead, _ table: borrowing FieldTable, _ connection: Connection,
     date: borrowing ByteBuffer, to out: inout ByteBuffer
   ) {
-    var copier = LineCopier(from: head.isHTTP10 ? head.fieldsStart : 0)
-    if head.isHTTP10 {
+    // RFC 9112 §4: the space behind the status code is sent even before an empty phrase.
+    let lacksSpace = head.reasonRange.isEmpty && bytes[head.reasonRange.lowerBound - 1] != 0x20
+    let writesStatusLine = head.isHTTP10 || lacksSpace
+    var copier = LineCopier(from: writesStatusLine ? head.fieldsStart : 0)
+    if writesStatusLine {
       out.append("HTTP/1.1 ")
       out.append(decimal: head.status, width: 3)
       out.append(UInt8(ascii: " "))
@@ -55,7 +60,9 @@ final class ResponseRewrite {
     if head.status < 200 || head.status == 204 {
       dropped |= FieldName.contentLength.bit | FieldName.transferEncoding.bit
     }
-    if head.framing == .chunked, connection.encoding != .chunked { dropped |= FieldName.transferEncoding.bit }
+    if connection.isHTTP10 || head.framing == .chunked && connection.encoding != .chunked {
+      dropped |= FieldName.transferEncoding.bit
+    }
     let nominates = head.options.contains(.nominatesOthers)
     let setsFields = !rules.isEmpty && !head.isInterim
     if table.present & dropped != 0 || nominates || setsFields {
@@ -76,7 +83,7 @@ final class ResponseRewrite {
       }
       out.append("Connection: upgrade\r\n")
     } else if !head.isInterim {
-      if !table.contains(.date) {
+      if !table.contains(.date), !rules.sets(.date) {
         out.append("Date: ")
         out.append(date)
         out.append("\r\n")
@@ -88,7 +95,9 @@ final class ResponseRewrite {
         out.append("Connection: keep-alive\r\n")
       }
     }
-    if addsVia { out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n") }
+    if addsVia, !setsFields || !rules.sets(.via) {
+      out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n")
+    }
     if setsFields { out.append(contentsOf: rules.lines) }
     out.append("\r\n")
   }

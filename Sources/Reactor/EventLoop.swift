@@ -121,7 +121,9 @@ internal import Glibc
   /// SIGPIPE into an error code. Returns the descriptors this process may hold.
   public static func prepareProcess() -> Int {
     clibuv_ignore_broken_pipe()
-    return Int(clibuv_raise_descriptor_limit())
+    let descriptors = Int(clibuv_raise_descriptor_limit())
+    DescriptorBudget.setLimit(descriptors)
+    return descriptors
   }
 
   /// The cores this process may use.

@@ -28,6 +28,8 @@ public protocol ListenerHandler: AnyObject {
   /// handler, on the hottest path there is, on a side table.
   private var handler: (any ListenerHandler)?
   private var phase = Phase.open
+  /// Held while this listens: with the last listener its file goes.
+  private var shared: UnixListenerSocket?
   /// An accepted connection waits inside libuv, which therefore does not poll the listener.
   private var holdsConnection = false
 
@@ -69,6 +71,7 @@ public protocol ListenerHandler: AnyObject {
   {
     self.loop = loop
     self.handler = handler
+    self.shared = shared
     address = .unix(shared.path)
     let pipe = UnsafeMutablePointer<uv_pipe_t>.allocate(capacity: 1)
     unsafe handle = clibuv_pipe_stream(pipe)
@@ -100,6 +103,7 @@ public protocol ListenerHandler: AnyObject {
     guard phase == .open else { return }
     phase = .closing
     handler = nil
+    shared = nil
     unsafe uv_close(clibuv_stream_handle(handle), listenerDidClose)
   }
 

@@ -59,6 +59,7 @@ public enum WriteOutcome {
     self.loop = loop
     self.isPipe = isPipe
     self.phase = phase
+    DescriptorBudget.take()
     if isPipe {
       let pipe = UnsafeMutablePointer<uv_pipe_t>.allocate(capacity: 1)
       unsafe uv_pipe_init(loop.raw, pipe, 0)
@@ -90,6 +91,7 @@ public enum WriteOutcome {
   public func connect(to address: SocketAddress, handler: any StreamHandler) -> UVError? {
     precondition(phase == .connecting)
     self.handler = handler
+    guard DescriptorBudget.hasRoom else { return .tooManyFiles }
     let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
     var status: Int32 = 0
     switch address {
@@ -314,6 +316,7 @@ public enum WriteOutcome {
   fileprivate func released() {
     precondition(phase == .closing)
     phase = .closed
+    DescriptorBudget.release()
   }
 
   deinit {

@@ -11,7 +11,8 @@ import Testing
     #expect(response.text == "hello world")
     let request = try origin.request()
     #expect(request.isChunked)
-    #expect(request.trailers == [WireField(name: "X-Sum", value: "11"), WireField(name: "X-Other", value: "y")])
+    #expect(
+      request.trailers == [WireField(name: "X-Sum", value: "11"), WireField(name: "X-Other", value: "y")])
     #expect(!request.has("X-Sum"))
   }
 
@@ -37,7 +38,9 @@ import Testing
     let trailers =
       "0\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nHost: b\r\nX-Good: 1\r\nAuthorization: x\r\n"
       + "Set-Cookie: a=b\r\nConnection: close\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n"
-    let origin = try ScriptedOrigin { _ in answer("200 OK", "Transfer-Encoding: chunked") + chunk("y") + trailers }
+    let origin = try ScriptedOrigin { _ in
+      answer("200 OK", "Transfer-Encoding: chunked") + chunk("y") + trailers
+    }
     let proxy = try ProxyUnderTest(origin)
     let response = try proxy.exchange(head("POST /x", "Transfer-Encoding: chunked") + chunk("x") + trailers)
     let good = [WireField(name: "X-Good", value: "1")]
@@ -61,14 +64,16 @@ import Testing
       answer("200 OK", "Transfer-Encoding: chunked") + "AB\r\n\(body)\r\n0\r\n\r\n"
     }
     let proxy = try ProxyUnderTest(origin)
-    let response = try proxy.exchange(head("POST /x", "Transfer-Encoding: Chunked") + "AB\r\n\(body)\r\n0\r\n\r\n")
+    let response = try proxy.exchange(
+      head("POST /x", "Transfer-Encoding: Chunked") + "AB\r\n\(body)\r\n0\r\n\r\n")
     #expect(response.text == body)
     #expect(try origin.request().text == body)
   }
 
   @Test func `HTTP/1.0 gets the decoded body and the end of the connection`() throws {
     let origin = try ScriptedOrigin { _ in
-      answer("200 OK", "Transfer-Encoding: chunked") + chunk("hello ") + chunk("world") + "0\r\nX-Sum: 1\r\n\r\n"
+      answer("200 OK", "Transfer-Encoding: chunked") + chunk("hello ") + chunk("world")
+        + "0\r\nX-Sum: 1\r\n\r\n"
     }
     let proxy = try ProxyUnderTest(origin)
     let client = try proxy.connect()
@@ -85,7 +90,8 @@ import Testing
     let proxy = try ProxyUnderTest(origin)
     let client = try proxy.connect()
     let message =
-      head("POST /x", "Transfer-Encoding: chunked") + chunk("hello ") + chunk("world") + "0\r\nX-Sum: 11\r\n\r\n"
+      head("POST /x", "Transfer-Encoding: chunked") + chunk("hello ") + chunk("world")
+      + "0\r\nX-Sum: 11\r\n\r\n"
     for byte in message.utf8 { try client.send([byte]) }
     #expect(try client.readResponse().text == "hello world")
     #expect(try origin.request().trailers.map(\.value) == ["11"])

@@ -37,7 +37,9 @@ import Testing
     try origin.wait("the connection to end") { $0.endedCount == 1 }
   }
 
-  @Test(arguments: Leaving.allCases, ["Content-Length: 1000", "Content-Length: 10000000", "Transfer-Encoding: chunked"])
+  @Test(
+    arguments: Leaving.allCases,
+    ["Content-Length: 1000", "Content-Length: 10000000", "Transfer-Encoding: chunked"])
   func `in the middle of an upload ends the origin's request`(_ leaving: Leaving, _ framing: String) throws {
     let origin = try ScriptedOrigin(saying: "never")
     let proxy = try ProxyUnderTest(origin)

@@ -53,7 +53,8 @@ import Testing
     let client = try proxy.connect()
     for _ in 0..<2 {
       let response = try client.exchange(
-        head("POST /x", "Connection: transfer-encoding", "Transfer-Encoding: chunked") + chunk("hi") + "0\r\n\r\n")
+        head("POST /x", "Connection: transfer-encoding", "Transfer-Encoding: chunked") + chunk("hi")
+          + "0\r\n\r\n")
       #expect(response.text == "hi")
     }
     #expect(origin.requests.allSatisfy { $0.isChunked })
@@ -62,7 +63,8 @@ import Testing
   @Test func `Connection of an answer cannot remove its framing or its date`() throws {
     let origin = try ScriptedOrigin { _ in
       answer(
-        "200 OK", "Connection: content-length, date, transfer-encoding", "Date: Sun, 06 Nov 1994 08:49:37 GMT",
+        "200 OK", "Connection: content-length, date, transfer-encoding",
+        "Date: Sun, 06 Nov 1994 08:49:37 GMT",
         "Content-Length: 2", body: "ok")
     }
     let proxy = try ProxyUnderTest(origin)

@@ -52,7 +52,9 @@ import Testing
   @Test func `one split over many packets is passed on whole`() throws {
     let origin = try ScriptedOrigin { connection in
       _ = try connection.readRequest()
-      for byte in (answer("103 Early Hints", "Link: </a.css>") + ok("final")).utf8 { try connection.send([byte]) }
+      for byte in (answer("103 Early Hints", "Link: </a.css>") + ok("final")).utf8 {
+        try connection.send([byte])
+      }
     }
     let proxy = try ProxyUnderTest(origin)
     let client = try proxy.connect()

@@ -4,7 +4,10 @@ import Testing
 @Suite("Large bodies", .timeLimit(.minutes(2))) struct LargeBodyTests {
   /// Around where splicing may begin (16 KiB, 64 KiB), around a read buffer more, and well beyond.
   static let sizes =
-    [16_383, 16_384, 16_385, 32_767, 32_768, 33_000, 65_535, 65_536, 65_537, 65_536 * 2 - 1, 65_536 * 2, 65_536 * 2 + 200, 100 * 1024 - 1, 100 * 1024, 100 * 1024 + 1]
+    [
+      16_383, 16_384, 16_385, 32_767, 32_768, 33_000, 65_535, 65_536, 65_537, 65_536 * 2 - 1, 65_536 * 2,
+      65_536 * 2 + 200, 100 * 1024 - 1, 100 * 1024, 100 * 1024 + 1,
+    ]
     + [5 * 1024 * 1024 - 1, 5 * 1024 * 1024 + 17]
 
   @Test(arguments: sizes) func `down, with a length, byte for byte`(_ size: Int) throws {
@@ -73,12 +76,12 @@ import Testing
     let origin = try ScriptedOrigin { connection in
       _ = try connection.readHead()
       try connection.send(answer("200 OK", "Content-Length: \(size)"))
-      // Sends and reads in turn, so that neither direction can wait for the other's end.
       var at = 0
       var got: [UInt8] = []
       while at < size {
-        try connection.send(Array(downwards[at..<(at + 65_536)]))
+        // The end of the answer comes after the end of the request, or the connection could not be kept.
         got += try connection.read(exactly: 65_536)
+        try connection.send(Array(downwards[at..<(at + 65_536)]))
         at += 65_536
       }
       guard got == upwards else { return connection.reset() }
@@ -105,7 +108,8 @@ import Testing
     let proxy = try ProxyUnderTest(origin)
     let client = try proxy.connect()
     let body = String(repeating: "b", count: size)
-    try client.send((0..<5).map { head("POST /\($0)", "Content-Length: \(size)") + body }.joined() + head("GET /end"))
+    try client.send(
+      (0..<5).map { head("POST /\($0)", "Content-Length: \(size)") + body }.joined() + head("GET /end"))
     for number in 0..<5 { #expect(try client.readResponse().text == "/\(number) \(size)") }
     #expect(try client.readResponse().text == "/end 0")
   }

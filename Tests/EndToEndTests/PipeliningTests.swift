@@ -82,7 +82,8 @@ import Testing
   }
 
   private static let mix =
-    head("GET /1") + head("POST /2", "Content-Length: 5") + "hello" + head("PUT /3", "Transfer-Encoding: chunked")
+    head("GET /1") + head("POST /2", "Content-Length: 5") + "hello"
+    + head("PUT /3", "Transfer-Encoding: chunked")
     + chunk("wor") + chunk("ld") + "0\r\n\r\n" + head("POST /4", "Content-Length: 0") + head("DELETE /5")
     + head("POST /6", "Transfer-Encoding: chunked") + "0\r\nX-Sum: 1\r\n\r\n" + head("GET /7")
   private static let mixAnswers = [

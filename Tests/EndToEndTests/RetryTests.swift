@@ -88,7 +88,8 @@ import Testing
     _ = try client.exchange(head())
     let body = RetryTests.pattern(size)
     // A small first part is kept for a second try; what follows may go through the kernel unseen.
-    try client.send(head("PUT /x", "Content-Length: \(size)") + String(decoding: body.prefix(100), as: UTF8.self))
+    try client.send(
+      head("PUT /x", "Content-Length: \(size)") + String(decoding: body.prefix(100), as: UTF8.self))
     try origin.wait("the first part") { $0.text(0).contains("PUT /x") }
     try client.send(Array(body[100..<66_100]))
     try gone.wait()

@@ -201,7 +201,8 @@ import Testing
     let origin = try ScriptedOrigin(saying: "plain")
     let proxy = try ProxyUnderTest(origin)
     let response = try proxy.exchange(
-      head("GET /", "Connection: Upgrade, HTTP2-Settings", "Upgrade: \(protocols)", "HTTP2-Settings: AAMAAABk"))
+      head(
+        "GET /", "Connection: Upgrade, HTTP2-Settings", "Upgrade: \(protocols)", "HTTP2-Settings: AAMAAABk"))
     #expect(response.text == "plain")
     let request = try origin.request()
     #expect(!request.has("Upgrade"))

@@ -1,6 +1,7 @@
 internal import Base
 public import Configuration
 internal import Foundation
+internal import Glibc
 internal import Observe
 public import Reactor
 internal import Server
@@ -19,12 +20,15 @@ public final class ProxyUnderTest: Sendable {
   public let addresses: [SocketAddress]
 
   /// Starts it and waits until every worker accepts.
-  public init(_ settings: Settings) throws {
+  public init(_ settings: Settings, configure: (inout Settings) -> Void = { _ in }) throws {
+    var settings = settings
+    configure(&settings)
+    let given = settings
     let (phase, control) = (phase, control)
     Thread.detachNewThread {
       let code: Int32
       do throws(UVError) {
-        let server = try Server(settings, control: control, handlesSignals: false) { addresses in
+        let server = try Server(given, control: control, handlesSignals: false) { addresses in
           phase.withLock { $0 = .running(addresses) }
         }
         code = server.run()
@@ -86,6 +90,11 @@ public final class ProxyUnderTest: Sendable {
   }
 
   deinit { control.cut() }
+}
+
+/// A path for a socket or a file that no other test uses, short enough for a socket.
+public func temporaryPath(_ name: String) -> String {
+  "/tmp/sluice-\(getpid())-\(UInt32.random(in: 0...UInt32.max))-\(name)"
 }
 
 extension ScriptedOrigin {

@@ -89,12 +89,8 @@ public final class ScriptedOrigin: Sendable {
     at address: SocketAddress = .ip(IPAddress(v4: 0x7F00_0001), port: 0), bufferBytes: Int? = nil,
     script: @escaping @Sendable (OriginConnection) throws -> Void
   ) throws {
-    descriptor = try ScriptedOrigin.listen(at: address, bufferBytes: bufferBytes)
-    if case .ip(let ip, _) = address {
-      self.address = .ip(ip, port: try ScriptedOrigin.boundPort(descriptor))
-    } else {
-      self.address = address
-    }
+    (descriptor, self.address) = try ScriptedOrigin.listen(
+      at: address, backlog: 512, bufferBytes: bufferBytes)
     let (descriptor, journal) = (descriptor, journal)
     Thread.detachNewThread { ScriptedOrigin.acceptAll(descriptor, journal, script) }
   }
@@ -139,17 +135,23 @@ public final class ScriptedOrigin: Sendable {
     try journal.wait(what, until: isReached)
   }
 
+  /// As `stop`, but a unix-domain socket leaves its file, as after a kill.
+  public func stopKeepingFile() { stop(removesFile: false) }
+
   /// Refuses new connections and ends those that are open.
-  public func stop() {
-    let live = journal.withLock { journal -> [OriginConnection] in
-      guard !journal.isStopped else { return [] }
+  public func stop() { stop(removesFile: true) }
+
+  private func stop(removesFile: Bool) {
+    let live = journal.withLock { journal -> [OriginConnection]? in
+      guard !journal.isStopped else { return nil }
       journal.isStopped = true
       // Wakes the thread in accept; that thread closes the descriptor.
       _ = shutdown(descriptor, Int32(SHUT_RDWR))
       return Array(journal.live.values)
     }
+    guard let live else { return }
     for connection in live { connection.abandon() }
-    if case .unix(let path) = address { unsafe unlink(path) }
+    if removesFile, case .unix(let path) = address { unsafe unlink(path) }
   }
 
   /// Ends the connections that are open and goes on listening.
@@ -159,7 +161,10 @@ public final class ScriptedOrigin: Sendable {
 
   deinit { stop() }
 
-  private static func listen(at address: SocketAddress, bufferBytes: Int?) throws -> Int32 {
+  /// A listening socket and its address, with the port that the kernel chose.
+  static func listen(
+    at address: SocketAddress, backlog: Int32, bufferBytes: Int?
+  ) throws -> (Int32, SocketAddress) {
     let descriptor = unsafe address.withRawAddress { family, _, _ in
       socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     }
@@ -171,12 +176,13 @@ public final class ScriptedOrigin: Sendable {
       }
     }
     let status = unsafe address.withRawAddress { _, raw, length in unsafe bind(descriptor, raw, length) }
-    guard status == 0, Glibc.listen(descriptor, 512) == 0 else {
+    guard status == 0, Glibc.listen(descriptor, backlog) == 0 else {
       let code = errno
       _ = Glibc.close(descriptor)
       throw WireError.system("listen on \(address)", code: code)
     }
-    return descriptor
+    guard case .ip(let ip, _) = address else { return (descriptor, address) }
+    return (descriptor, .ip(ip, port: try boundPort(descriptor)))
   }
 
   private static func boundPort(_ descriptor: Int32) throws -> UInt16 {

@@ -34,14 +34,18 @@ public final class WireClient: WireSocket, @unchecked Sendable {
   }
 
   /// Reads one response head and its body: an interim one counts.
-  public func readAnyResponse(to method: String = "GET", seconds: Double = Patience.seconds) throws -> WireResponse {
+  public func readAnyResponse(to method: String = "GET", seconds: Double = Patience.seconds) throws
+    -> WireResponse
+  {
     try read("a response", seconds: seconds) { bytes, isEnd in
       try WireResponse.parse(bytes, answering: method, isEnd: isEnd)
     }
   }
 
   /// Reads the final response, skipping interim ones.
-  public func readResponse(to method: String = "GET", seconds: Double = Patience.seconds) throws -> WireResponse {
+  public func readResponse(to method: String = "GET", seconds: Double = Patience.seconds) throws
+    -> WireResponse
+  {
     while true {
       let response = try readAnyResponse(to: method, seconds: seconds)
       if response.status >= 200 || response.status == 101 { return response }

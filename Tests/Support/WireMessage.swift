@@ -16,7 +16,9 @@ public protocol WireMessage: Sendable {
 
 extension WireMessage {
   /// The value of the first field of that name, whatever its case.
-  public subscript(_ name: String) -> String? { fields.first { $0.name.lowercased() == name.lowercased() }?.value }
+  public subscript(_ name: String) -> String? {
+    fields.first { $0.name.lowercased() == name.lowercased() }?.value
+  }
 
   /// The values of all fields of that name, in their order.
   public func all(_ name: String) -> [String] {
@@ -48,7 +50,9 @@ public struct WireRequest: WireMessage {
     guard parts.count == 3, parts[2].hasPrefix("HTTP/1.") else {
       throw WireError.malformed("request line \(head.startLine)")
     }
-    guard let body = try WireBody.parse(bytes.dropFirst(head.count), head.fields, isUntilClose: false, isEnd: false)
+    guard
+      let body = try WireBody.parse(
+        bytes.dropFirst(head.count), head.fields, isUntilClose: false, isEnd: false)
     else { return nil }
     let request = WireRequest(
       method: parts[0], target: parts[1], version: parts[2], fields: head.fields, head: head.text,
@@ -76,7 +80,8 @@ public struct WireResponse: WireMessage {
   ) throws -> (WireResponse, Int)? {
     guard let head = try WireHead.parse(bytes) else { return nil }
     let parts = head.startLine.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == "HTTP/1.1", let status = Int(parts[1]), (100...999).contains(status) else {
+    guard parts.count == 3, parts[0] == "HTTP/1.1", let status = Int(parts[1]), (100...999).contains(status)
+    else {
       throw WireError.malformed("status line \(head.startLine)")
     }
     let isBodiless = method == "HEAD" || status < 200 || status == 204 || status == 304
@@ -115,7 +120,9 @@ private struct WireHead {
     var lines: [String] = []
     var rest = bytes
     while !rest.isEmpty {
-      guard let end = rest.firstRange(of: [0x0D, 0x0A]) else { throw WireError.malformed("a line without end") }
+      guard let end = rest.firstRange(of: [0x0D, 0x0A]) else {
+        throw WireError.malformed("a line without end")
+      }
       let line = rest[..<end.lowerBound]
       if line.contains(0x0A) || line.contains(0x0D) { throw WireError.malformed("a bare CR or LF") }
       lines.append(String(String.UnicodeScalarView(line.map { Unicode.Scalar($0) })))
@@ -151,11 +158,15 @@ private struct WireBody {
     let codings = fields.filter { $0.name.lowercased() == "transfer-encoding" }
     guard lengths.count + codings.count <= 1 else { throw WireError.malformed("more than one framing field") }
     if let coding = codings.first {
-      guard coding.value.lowercased() == "chunked" else { throw WireError.malformed("transfer coding \(coding.value)") }
+      guard coding.value.lowercased() == "chunked" else {
+        throw WireError.malformed("transfer coding \(coding.value)")
+      }
       return try parseChunked(bytes)
     }
     if let length = lengths.first {
-      guard let wanted = Int(length.value), wanted >= 0 else { throw WireError.malformed("length \(length.value)") }
+      guard let wanted = Int(length.value), wanted >= 0 else {
+        throw WireError.malformed("length \(length.value)")
+      }
       guard bytes.count >= wanted else { return nil }
       return WireBody(bytes: Array(bytes.prefix(wanted)), count: wanted)
     }

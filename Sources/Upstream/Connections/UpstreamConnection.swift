@@ -82,6 +82,8 @@ public final class ConnectionPool {
     connection.exchangeCompleted()
     guard !isClosed, connection.idleTimeout.milliseconds > 0 else { return discard(connection) }
     connection.stream.setHandler(connection)
+    // A slow client may have left it paused: its end must be heard.
+    connection.stream.startReading()
     connection.isIdle = true
     idle.value.append(connection)
     loop.arm(connection.timer, deadline: loop.now.advanced(by: connection.idleTimeout))
