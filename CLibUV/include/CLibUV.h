@@ -8,9 +8,11 @@
 #define CLIBUV_H
 
 #include <uv.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #pragma clang assume_nonnull begin
@@ -37,6 +39,19 @@ static inline int clibuv_try_write(uv_stream_t *stream, const void *_Nullable fi
   if (second_count > 0) pieces[count++] = uv_buf_init((char *)second, (unsigned int)second_count);
   if (third_count > 0) pieces[count++] = uv_buf_init((char *)third, (unsigned int)third_count);
   return uv_try_write(stream, pieces, count);
+}
+
+/* Sends one piece: send(2) goes straight to the socket where the write(2) of uv_try_write passes
+ * through the file layer first. For connected streams. Returns the bytes taken or a libuv error. */
+static inline int clibuv_try_send(uv_stream_t *stream, const void *bytes, size_t count) {
+  uv_os_fd_t descriptor;
+  if (uv_stream_get_write_queue_size(stream) != 0) return UV_EAGAIN;
+  if (uv_fileno((const uv_handle_t *)stream, &descriptor) < 0) return UV_EBADF;
+  ssize_t sent;
+  do sent = send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return (int)sent;
+  return errno == EWOULDBLOCK || errno == ENOBUFS ? UV_EAGAIN : -errno;
 }
 
 /* Queues one piece. uv_write wants an array of uv_buf_t that it copies before it returns. */

@@ -170,7 +170,9 @@ private struct RequestLine {
     }
     let start = at
     at = Token.end(bytes, from: at)
-    guard at < count else { return unfinished(at - start, limits) }
+    // Before any other fault, so that the answer does not depend on how much has arrived.
+    if at - start > limits.requestLineBytesMax { return .failed(.targetTooLong) }
+    guard at < count else { return .incomplete }
     guard bytes[at] == 0x20, at > start else { return .failed(.malformedRequestLine) }
     let methodRange = start..<at
     at += 1
@@ -203,10 +205,6 @@ private struct RequestLine {
       RequestLine(
         method: Method.find(bytes, methodRange), methodRange: methodRange, target: target,
         isHTTP10: version == .http10, end: at + 2))
-  }
-
-  private static func unfinished(_ length: Int, _ limits: Limits) -> Outcome {
-    length > limits.requestLineBytesMax ? .failed(.malformedRequestLine) : .incomplete
   }
 }
 

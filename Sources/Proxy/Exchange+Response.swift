@@ -203,7 +203,10 @@ extension Exchange {
 
   /// Writes `context.scratch` and then `part`.
   private func deliver(_ part: Span<UInt8>, isComplete: Bool) {
-    let outcome = client!.stream.write(context.scratch.value, part)
+    // A short body is cheaper copied behind the head than passed as a second piece.
+    let isJoined = part.count <= Exchange.joinBytesMax
+    if isJoined { context.scratch.value.append(part) }
+    let outcome = client!.stream.write(context.scratch.value, isJoined ? Span() : part)
     if case .failed(let error) = outcome { return downstreamEnded(error) }
     if isComplete {
       responsePhase = .complete

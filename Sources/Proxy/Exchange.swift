@@ -32,6 +32,8 @@ final class Exchange: StreamHandler {
 
   /// A body from here on is worth setting up splice(2): below it, one more read and write are cheaper.
   static let spliceBytesMin = 16 * 1024
+  /// A piece of a body up to here is copied behind what is written with it.
+  static let joinBytesMax = 2 * 1024
   /// What an early answer leaves of a request body is read and dropped up to here, to keep the
   /// connection; beyond, it is closed.
   static let drainBytesMax = 256 * 1024

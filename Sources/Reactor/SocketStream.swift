@@ -139,7 +139,14 @@ public enum WriteOutcome {
 
   /// Writes a buffer, and `part` behind it with the same system call.
   public func write(_ buffer: borrowing ByteBuffer, _ part: Span<UInt8> = Span()) -> WriteOutcome {
-    write(buffer.span, part, Span())
+    guard part.isEmpty, queue == nil, phase == .open, !buffer.isEmpty else {
+      return write(buffer.span, part, Span())
+    }
+    let status = unsafe buffer.withUnsafeBytes { bytes in
+      unsafe clibuv_try_send(handle, bytes.baseAddress!, bytes.count)
+    }
+    if Int(status) == buffer.count { return .sent }
+    return keep(buffer.span, part, Span(), after: status)
   }
 
   /// Writes up to three pieces with one system call.
@@ -164,9 +171,16 @@ public enum WriteOutcome {
       }
     }
     if Int(status) == total { return .sent }
+    return keep(first, second, third, after: status)
+  }
+
+  /// Queues what a write left over, after it returned `status`.
+  private func keep(
+    _ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>, after status: Int32
+  ) -> WriteOutcome {
     if status < 0, status != UV_EAGAIN.rawValue { return .failed(UVError(code: status)) }
     var taken = max(0, Int(status))
-    let queue = WriteQueue(capacity: total - taken)
+    let queue = WriteQueue(capacity: first.count + second.count + third.count - taken)
     enqueue(first, skipping: &taken, in: queue)
     enqueue(second, skipping: &taken, in: queue)
     enqueue(third, skipping: &taken, in: queue)
