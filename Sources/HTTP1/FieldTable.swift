@@ -18,15 +18,20 @@ public struct Field: Sendable {
 ///
 /// Kept and refilled: filling it allocates nothing once it has grown to the largest head seen.
 public struct FieldTable: ~Copyable {
+  /// The first `count` are this head's; what follows is left from a longer one and is written over.
   @usableFromInline var fields: [Field] = []
+  public private(set) var count = 0
   /// The known names that occur, and those that occur more than once, as `FieldName.bit`s.
   public private(set) var present: UInt64 = 0
   public private(set) var repeated: UInt64 = 0
 
   public init() { fields.reserveCapacity(32) }
 
-  @inlinable public var count: Int { fields.count }
-  @inlinable public subscript(_ index: Int) -> Field { fields[index] }
+  /// - Precondition: `0 <= index < count`.
+  @inlinable public subscript(_ index: Int) -> Field {
+    precondition(index < count)
+    return fields[index]
+  }
 
   @inlinable public func contains(_ name: FieldName) -> Bool { present & name.bit != 0 }
   @inlinable public func isRepeated(_ name: FieldName) -> Bool { repeated & name.bit != 0 }
@@ -34,18 +39,19 @@ public struct FieldTable: ~Copyable {
   /// The first field of that known name.
   public func first(_ name: FieldName) -> Field? {
     guard contains(name) else { return nil }
-    for index in 0..<fields.count where fields[index].name == name { return fields[index] }
+    for index in 0..<count where fields[index].name == name { return fields[index] }
     return nil
   }
 
   mutating func removeAll() {
-    fields.removeAll(keepingCapacity: true)
+    count = 0
     present = 0
     repeated = 0
   }
 
-  mutating func append(_ field: Field) {
-    fields.append(field)
+  @inline(__always) mutating func append(_ field: Field) {
+    if count < fields.count { fields[count] = field } else { fields.append(field) }
+    count += 1
     repeated |= present & field.name.bit
     present |= field.name.bit
   }

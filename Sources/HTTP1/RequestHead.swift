@@ -87,13 +87,13 @@ extension RequestHead {
     case .failed(let error): return .failed(error)
     case .incomplete: return bytes.count > limits.headBytesMax ? .failed(.headTooLarge) : .incomplete
     }
-    switch FieldParser.parse(bytes, from: line.end, into: &table, limits: limits) {
+    // Not a byte beyond the limit: a fault there must not hide that the head is too large already.
+    let head = bytes.extracting(0..<min(bytes.count, limits.headBytesMax))
+    switch FieldParser.parse(head, from: line.end, into: &table, limits: limits) {
     case .failed(let error): return .failed(error)
     case .incomplete:
       return bytes.count > limits.headBytesMax ? .failed(.headTooLarge) : .incomplete
-    case .complete(let end):
-      guard end <= limits.headBytesMax else { return .failed(.headTooLarge) }
-      return interpret(bytes, line, table, end: end)
+    case .complete(let end): return interpret(bytes, line, table, end: end)
     }
   }
 

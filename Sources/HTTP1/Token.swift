@@ -18,7 +18,9 @@ enum Token {
 
   /// The first index at or after `from` that is no `tchar`.
   @inline(__always) static func end(_ bytes: Span<UInt8>, from: Int) -> Int {
-    ByteScan.firstOutside(low: low, high: high, bytes, from: from)
+    let at = ByteScan.skipLettersAndHyphens(bytes, from: from)
+    if at < bytes.count, bytes[at] == 0x3A { return at }
+    return ByteScan.firstOutside(low: low, high: high, bytes, from: at)
   }
 
   /// The first index at or after `from` that may not be part of a request target.

@@ -36,7 +36,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   private var phase = Phase.head
   /// Bytes that came before they could be used: part of a head, the next request, a body that the
   /// origin is not ready for. Owns memory only while there are any.
-  private var inbox = ByteBuffer()
+  private let inbox = Confined(ByteBuffer())
   private var exchange: Exchange?
   private var lingerBytes = 0
   /// `feed` is on the stack: whoever makes progress possible need not call it.
@@ -64,7 +64,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   }
 
   /// Between requests, with nothing of the next one here.
-  var isIdle: Bool { phase == .head && inbox.isEmpty }
+  var isIdle: Bool { phase == .head && inbox.value.isEmpty }
 
   /// Since when it has been idle, in milliseconds of the loop's clock; told from the deadline, which is
   /// the only thing that is stored.
@@ -81,15 +81,15 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   func streamDidConnect() {}
 
   func streamDidReceive(_ bytes: Span<UInt8>) {
-    guard inbox.isEmpty else {
+    guard inbox.value.isEmpty else {
       let wasIncompleteHead = phase == .head
       let limits = context.settings.limits
       // Two bytes more: an empty line may stand before it.
-      let lineCouldEnd = inbox.count <= limits.requestLineBytesMax + 2
-      inbox.append(bytes)
-      let isLineTooLong = lineCouldEnd && inbox.count > limits.requestLineBytesMax + 2
+      let lineCouldEnd = inbox.value.count <= limits.requestLineBytesMax + 2
+      inbox.value.append(bytes)
+      let isLineTooLong = lineCouldEnd && inbox.value.count > limits.requestLineBytesMax + 2
       // A head is read again from its start when a line was completed, not for every byte that comes.
-      if wasIncompleteHead, inbox.count <= limits.headBytesMax, !isLineTooLong,
+      if wasIncompleteHead, inbox.value.count <= limits.headBytesMax, !isLineTooLong,
         ByteScan.first(0x0A, in: bytes, from: 0) == bytes.count
       {
         return
@@ -99,35 +99,35 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
     }
     let used = feed(bytes)
     guard used < bytes.count, phase != .closed else { return }
-    inbox.append(bytes, from: used, to: bytes.count)
+    inbox.value.append(bytes, from: used, to: bytes.count)
     keepInbox()
   }
 
   /// Tries again with what is in the inbox: the origin is ready, or the exchange before is done.
   func pump() {
     guard !isFeeding else { return }
-    if !inbox.isEmpty {
+    if !inbox.value.isEmpty {
       var buffer = ByteBuffer()
-      swap(&buffer, &inbox)
+      swap(&buffer, &inbox.value)
       let used = feed(buffer.span)
       buffer.consume(used)
       if phase == .closed { return }
-      if !buffer.isEmpty { swap(&buffer, &inbox) }
+      if !buffer.isEmpty { swap(&buffer, &inbox.value) }
     }
     keepInbox()
   }
 
   /// After some bytes could not be used: sets the deadline of a partial head, pauses or resumes.
   private func keepInbox() {
-    if phase == .head, !inbox.isEmpty, !isReadingHead {
+    if phase == .head, !inbox.value.isEmpty, !isReadingHead {
       isReadingHead = true
       arm(context.settings.headTimeout)
     }
     let wantsBytes =
       switch phase {
       case .head, .lingering: true
-      case .exchange: inbox.count < ClientConnection.inboxBytesMax && exchange?.isWaitingForSink != true
-      case .flushing: inbox.count < ClientConnection.inboxBytesMax
+      case .exchange: inbox.value.count < ClientConnection.inboxBytesMax && exchange?.isWaitingForSink != true
+      case .flushing: inbox.value.count < ClientConnection.inboxBytesMax
       case .closing, .closed: false
       }
     if wantsBytes { stream.startReading() } else { stream.pauseReading() }
@@ -204,12 +204,12 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   private func becomeReady() {
     phase = .head
     isReadingHead = false
-    if context.isDraining, inbox.isEmpty, !isFeeding {
+    if context.isDraining, inbox.value.isEmpty, !isFeeding {
       close()
       return
     }
     arm(context.settings.idleTimeout)
-    if !isFeeding, !inbox.isEmpty || !stream.isReading { pump() }
+    if !isFeeding, !inbox.value.isEmpty || !stream.isReading { pump() }
   }
 
   /// Refuses what cannot be understood: answers and ends the connection, since nobody knows where the
@@ -260,7 +260,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   private func linger() {
     phase = .lingering
     lingerBytes = 0
-    inbox = ByteBuffer()
+    inbox.value = ByteBuffer()
     stream.setReadMode(.body)
     stream.shutDown()
     stream.startReading()
@@ -303,7 +303,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   private func leave() {
     phase = .closed
     exchange = nil
-    inbox = ByteBuffer()
+    inbox.value = ByteBuffer()
     context.loop.cancel(timer)
     context.remove(self)
   }
@@ -336,7 +336,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
 
   func timeoutPassed(_ timer: WheelTimer) {
     switch phase {
-    case .head where inbox.isEmpty: close()
+    case .head where inbox.value.isEmpty: close()
     case .head: refuse(status: 408, reason: Reason.headTimeout)
     case .exchange: exchange!.timeoutPassed()
     case .flushing, .closing: reset()

@@ -95,7 +95,7 @@ internal import Glibc
     while let due = wheel.value.nextSlot(now: now) {
       for timer in due {
         if timer.deadline <= now {
-          timer.deadline = .never
+          timer.disarm()
           timer.handler?.timeoutPassed(timer)
         } else if timer.deadline != .never {
           arm(timer, deadline: timer.deadline)

@@ -12,12 +12,20 @@ public protocol TimeoutHandler: AnyObject {
 /// timer before it goes, or the process stops at the first missed one (`unowned`).
 public final class WheelTimer {
   private(set) unowned var handler: (any TimeoutHandler)?
+  fileprivate struct State {
+    var deadline = Instant.never
+    /// The tick whose slot holds this timer; meaningful while `index >= 0`.
+    var tick: UInt64 = 0
+    /// The place inside that slot; -1 while the timer is in no slot.
+    var index: Int32 = -1
+  }
+  fileprivate let state = Confined(State())
+
   /// `.never` while the timer is idle.
-  public internal(set) var deadline = Instant.never
-  /// The tick whose slot holds this timer; meaningful while `index >= 0`.
-  fileprivate var tick: UInt64 = 0
-  /// The place inside that slot; -1 while the timer is in no slot.
-  fileprivate var index: Int32 = -1
+  public var deadline: Instant { state.value.deadline }
+
+  /// The timer ran out and is idle again.
+  func disarm() { state.value.deadline = .never }
 
   public init() {}
 
@@ -46,11 +54,11 @@ public struct TimerWheel: ~Copyable {
 
   /// Sets the deadline. Returns the tick at which the wheel must be looked at, if that is new to it.
   mutating func arm(_ timer: WheelTimer, deadline: Instant) -> UInt64? {
-    timer.deadline = deadline
+    timer.state.value.deadline = deadline
     guard deadline != .never else { return nil }
     let tick = slotTick(for: deadline)
-    if timer.index >= 0 {
-      if tick >= timer.tick { return nil }
+    if timer.state.value.index >= 0 {
+      if tick >= timer.state.value.tick { return nil }
       remove(timer)
     }
     insert(timer, tick: tick)
@@ -58,8 +66,8 @@ public struct TimerWheel: ~Copyable {
   }
 
   mutating func cancel(_ timer: WheelTimer) {
-    timer.deadline = .never
-    if timer.index >= 0 { remove(timer) }
+    timer.state.value.deadline = .never
+    if timer.state.value.index >= 0 { remove(timer) }
   }
 
   /// Takes out what may have run out by `now`: one slot a call. `nil` when `now` is reached.
@@ -73,7 +81,7 @@ public struct TimerWheel: ~Copyable {
       guard !slots[slot].isEmpty else { continue }
       var taken: ContiguousArray<WheelTimer> = []
       swap(&taken, &slots[slot])
-      for timer in taken { timer.index = -1 }
+      for timer in taken { timer.state.value.index = -1 }
       count -= taken.count
       return taken
     }
@@ -95,21 +103,21 @@ public struct TimerWheel: ~Copyable {
 
   private mutating func insert(_ timer: WheelTimer, tick: UInt64) {
     let slot = Int(tick % TimerWheel.slotCount)
-    timer.tick = tick
-    timer.index = Int32(slots[slot].count)
+    timer.state.value.tick = tick
+    timer.state.value.index = Int32(slots[slot].count)
     slots[slot].append(timer)
     count += 1
   }
 
   private mutating func remove(_ timer: WheelTimer) {
-    let slot = Int(timer.tick % TimerWheel.slotCount)
-    let index = Int(timer.index)
+    let slot = Int(timer.state.value.tick % TimerWheel.slotCount)
+    let index = Int(timer.state.value.index)
     let last = slots[slot].removeLast()
     if last !== timer {
       slots[slot][index] = last
-      last.index = Int32(index)
+      last.state.value.index = Int32(index)
     }
-    timer.index = -1
+    timer.state.value.index = -1
     count -= 1
   }
 }

@@ -55,6 +55,30 @@ public enum ByteScan {
     }
   }
 
+  /// The first index at or after `from` whose byte is no letter and no `-`, looked for eight at a time,
+  /// or where fewer than eight are left. Field names are hardly ever made of anything else.
+  @inlinable @inline(__always) public static func skipLettersAndHyphens(
+    _ bytes: Span<UInt8>, from: Int
+  ) -> Int {
+    precondition(from >= 0)
+    return unsafe bytes.withUnsafeBufferPointer { buffer in
+      var at = from
+      guard let base = unsafe UnsafeRawPointer(buffer.baseAddress) else { return at }
+      while at + 8 <= buffer.count {
+        let word = UInt64(littleEndian: unsafe base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        // Seven bits a byte, so that no sum carries into the next byte.
+        let folded = (word | ones &* 0x20) & ~highs
+        let isLetter = (folded &+ ones &* 0x1F) & ~(folded &+ ones &* 0x05)
+        let difference = word ^ (ones &* 0x2D)
+        let isHyphen = ~(((difference & ~highs) &+ ~highs) | difference)
+        let others = ~((isLetter | isHyphen) & ~word) & highs
+        if others != 0 { return at + others.trailingZeroBitCount / 8 }
+        at += 8
+      }
+      return at
+    }
+  }
+
   /// The first index at or after `from` that holds `byte`, or `bytes.count`.
   @inlinable public static func first(_ byte: UInt8, in bytes: Span<UInt8>, from: Int) -> Int {
     precondition(from >= 0)
