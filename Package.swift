@@ -67,11 +67,24 @@ let package = Package(
       path: "tools/origin", swiftSettings: strict),
     // Tests: one target a room, then the tables, then real sockets.
     .target(
-      name: "TestSupport", dependencies: ["Base", "Reactor", "Observe", "Upstream", "Configuration", "Server"],
+      name: "TestSupport",
+      dependencies: ["Base", "Reactor", "Observe", "Upstream", "Configuration", "Server"],
       path: "Tests/Support", swiftSettings: strict),
+    .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ReactorTests", dependencies: ["Base", "Reactor", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "HTTP1Tests", dependencies: ["Base", "HTTP1", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ObserveTests", dependencies: ["Base", "Observe", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "UpstreamTests", dependencies: ["Base", "Reactor", "Upstream"], swiftSettings: strict),
+    .testTarget(
+      name: "ProxyTests", dependencies: ["Base", "HTTP1", "Proxy", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests",
       dependencies: ["Base", "HTTP1", "Observe", "Proxy", "Reactor", "Upstream", "Configuration"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ConformanceTests", dependencies: ["Base", "HTTP1", "TestSupport"], exclude: ["Fixtures"],
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
@@ -81,3 +94,24 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// Fuzz targets have no `main` and need flags of their own, so they are in the package only when asked for:
+// `tools/fuzz/run` and `tools/fuzz/differential` set SLUICE_FUZZ.
+if Context.environment["SLUICE_FUZZ"] != nil {
+  package.targets.append(
+    .target(
+      name: "FuzzTargets", dependencies: ["Base", "HTTP1"], path: "tools/fuzz/FuzzTargets",
+      swiftSettings: strict))
+  package.targets.append(
+    .executableTarget(
+      name: "parseprobe", dependencies: ["Base", "HTTP1"], path: "tools/fuzz/parseprobe",
+      swiftSettings: strict))
+  package.products.append(.executable(name: "parseprobe", targets: ["parseprobe"]))
+  for name in ["FuzzRequestHead", "FuzzResponseHead", "FuzzChunked"] {
+    package.targets.append(
+      .executableTarget(
+        name: name, dependencies: ["FuzzTargets"], path: "tools/fuzz/\(name)",
+        swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+    package.products.append(.executable(name: name, targets: [name]))
+  }
+}

@@ -128,7 +128,7 @@ public final class AccessLog {
     buffer.append("\",\"user_agent\":\"")
     appendQuoted(record.text.span, record.userAgent)
     buffer.append("\",\"upstream\":\"")
-    buffer.append(text: record.endpoint ?? "-")
+    appendQuoted(record.endpoint ?? "-")
     buffer.append("\",\"total_ms\":")
     appendMilliseconds(end &- record.startNanoseconds)
     if let connected = record.connectedNanoseconds {
@@ -142,8 +142,15 @@ public final class AccessLog {
     buffer.append(",\"tries\":")
     buffer.append(decimal: record.tries)
     buffer.append(",\"reason\":\"")
-    buffer.append(text: record.reason ?? "-")
+    appendQuoted(record.reason ?? "-")
     buffer.append("\"}\n")
+  }
+
+  private func appendQuoted(_ text: String) {
+    var text = text
+    text.makeContiguousUTF8()
+    let bytes = text.utf8Span.span
+    appendQuoted(bytes, 0..<bytes.count)
   }
 
   /// Nothing a client sends can end a quoted value or a line, or reach a terminal as a control sequence.

@@ -56,6 +56,8 @@ public final class ScriptedOrigin: Sendable {
     fileprivate var isStopped = false
 
     public var connectionCount: Int { records.count }
+    /// Whether the script of connection `index` still runs.
+    public func isLive(_ index: Int) -> Bool { live[index] != nil }
     /// The bytes received on connection `index`; none before it came.
     public func bytes(_ index: Int = 0) -> [UInt8] { index < records.count ? records[index].value : [] }
     /// The same as text.

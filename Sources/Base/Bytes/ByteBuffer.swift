@@ -105,6 +105,7 @@
 
   @inlinable @inline(__always) public mutating func append(_ text: StaticString) {
     let count = text.utf8CodeUnitCount
+    guard count > 0 else { return }
     reserve(count)
     unsafe (base! + end).update(from: text.utf8Start, count: count)
     end += count
@@ -220,6 +221,7 @@ extension ByteBuffer {
   /// Lets `fill` write up to `room` bytes after the last; it returns how many, or a negative number for
   /// none. Returns what `fill` returned.
   public mutating func appendUninitialized(_ room: Int, _ fill: (UnsafeMutableRawPointer) -> Int) -> Int {
+    guard room > 0 else { return 0 }
     reserve(room)
     let written = unsafe fill(UnsafeMutableRawPointer(base! + end))
     precondition(written <= room)

@@ -1,0 +1,70 @@
+"""The inputs of Tests/ConformanceTests/Fixtures, for tools/fuzz/run and tools/fuzz/differential.
+
+As a program it writes them as seeds: fixtures.py FOLDER makes FOLDER/FuzzRequestHead/0 and so on.
+"""
+import pathlib
+import re
+import sys
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "Tests" / "ConformanceTests" / "Fixtures"
+NAMED = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
+ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|\{([^}]*)\*([0-9]+)\}|(.))", re.DOTALL)
+
+
+def decode(text):
+    """The bytes that `text` stands for: the notation of Tests/Support/FixtureEscapes.swift."""
+
+    def one(match):
+        if match[1]:
+            return bytes([int(match[1], 16)])
+        if match[3]:
+            return decode(match[2]) * int(match[3])
+        return NAMED[match[4]]
+
+    return ESCAPE.sub(one, text)
+
+
+def read(name):
+    """The inputs of one table, in their order."""
+    cases = []
+    for line in (FOLDER / name).read_bytes().split(b"\n"):
+        if line.startswith(b"=== "):
+            cases.append(b"")
+        elif line.startswith(b"> "):
+            cases[-1] += decode(line[2:])
+    return cases
+
+
+def requests():
+    return read("requests-accepted.txt") + read("requests-refused.txt")
+
+
+def responses():
+    return read("responses-accepted.txt") + read("responses-refused.txt")
+
+
+def chunked(messages):
+    """What follows the heads of messages that have a transfer coding."""
+    for message in messages:
+        head, _, body = message.partition(b"\r\n\r\n")
+        if body and b"transfer-encoding" in head.lower():
+            yield body
+
+
+def write_seeds(folder):
+    # Two bytes steer the check (FuzzInput.swift): zero for the limits of production, then a seed.
+    tables = {
+        "FuzzRequestHead": requests(),
+        "FuzzResponseHead": responses(),
+        "FuzzChunked": list(chunked(requests() + responses())),
+    }
+    for target, messages in tables.items():
+        (folder / target).mkdir(parents=True, exist_ok=True)
+        for number, message in enumerate(messages):
+            for limit in (b"\0", b"\x30"):
+                steering = limit + bytes([number % 5])
+                (folder / target / f"{number}-{limit[0]}").write_bytes(steering + message)
+
+
+if __name__ == "__main__":
+    write_seeds(pathlib.Path(sys.argv[1]))
