@@ -6,7 +6,7 @@ import Proxy
 import TestSupport
 import Testing
 
-@Suite("The access log", .timeLimit(.minutes(1))) struct AccessLogTests {
+@Suite("The access log", .timeLimit(.minutes(10))) struct AccessLogTests {
   /// Runs `body` against a proxy that logs to a file; returns the lines it left.
   private func lines(
     _ origin: ScriptedOrigin, format: LogSettings.Format = .text,

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Back-pressure", .timeLimit(.minutes(1))) struct BackPressureTests {
+@Suite("Back-pressure", .timeLimit(.minutes(10))) struct BackPressureTests {
   /// More than the kernel's buffers between two ends ever grow to.
   private static let bodyBytes = 96 * 1024 * 1024
 

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Answers without a body", .timeLimit(.minutes(1))) struct BodilessTests {
+@Suite("Answers without a body", .timeLimit(.minutes(10))) struct BodilessTests {
   @Test func `HEAD keeps the length it tells and has no body`() throws {
     let origin = try ScriptedOrigin { _ in answer("200 OK", "Content-Length: 1000") }
     let proxy = try ProxyUnderTest(origin)

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("The chunked coding", .timeLimit(.minutes(1))) struct ChunkedTests {
+@Suite("The chunked coding", .timeLimit(.minutes(10))) struct ChunkedTests {
   @Test func `a chunked request is passed on with its trailers as trailers`() throws {
     let origin = try ScriptedOrigin { ok($0.text) }
     let proxy = try ProxyUnderTest(origin)

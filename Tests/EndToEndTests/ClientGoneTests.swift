@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("A client that goes away", .timeLimit(.minutes(1))) struct ClientGoneTests {
+@Suite("A client that goes away", .timeLimit(.minutes(10))) struct ClientGoneTests {
   enum Leaving: String, CaseIterable {
     case close, reset
     func leave(_ client: WireClient) { self == .close ? client.close() : client.reset() }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Upstream
 
-@Suite("Origins that cannot be reached", .timeLimit(.minutes(1))) struct ConnectFailureTests {
+@Suite("Origins that cannot be reached", .timeLimit(.minutes(10))) struct ConnectFailureTests {
   private func gone() throws -> ScriptedOrigin {
     let origin = try ScriptedOrigin(saying: "never")
     origin.stop()

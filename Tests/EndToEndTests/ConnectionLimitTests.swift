@@ -4,7 +4,7 @@ import Proxy
 import TestSupport
 import Testing
 
-@Suite("SLUICE_MAX_CONNECTIONS", .timeLimit(.minutes(1))) struct ConnectionLimitTests {
+@Suite("SLUICE_MAX_CONNECTIONS", .timeLimit(.minutes(10))) struct ConnectionLimitTests {
   @Test func `at the limit an idle connection makes room`() throws {
     let origin = try ScriptedOrigin(saying: "x")
     let proxy = try ProxyUnderTest(origin) { $0.proxy.connectionsMax = 3 }

@@ -3,7 +3,7 @@ import Configuration
 import TestSupport
 import Testing
 
-@Suite("Ending", .timeLimit(.minutes(1))) struct DrainTests {
+@Suite("Ending", .timeLimit(.minutes(10))) struct DrainTests {
   /// Answers `/slow` when the gate opens, everything else at once.
   private func origin(_ gate: Gate) throws -> ScriptedOrigin {
     try ScriptedOrigin { connection in

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("An answer before the request body is complete", .timeLimit(.minutes(1))) struct EarlyAnswerTests {
+@Suite("An answer before the request body is complete", .timeLimit(.minutes(10))) struct EarlyAnswerTests {
   /// Answers the first request when `count` bytes of its body have come; then serves what follows.
   private func origin(after count: Int) throws -> ScriptedOrigin {
     try ScriptedOrigin { connection in

@@ -4,7 +4,7 @@ import Proxy
 import TestSupport
 import Testing
 
-@Suite("Expect: 100-continue", .timeLimit(.minutes(1))) struct ExpectationTests {
+@Suite("Expect: 100-continue", .timeLimit(.minutes(10))) struct ExpectationTests {
   private let expecting = head("POST /x", "Content-Length: 5", "Expect: 100-continue")
 
   @Test func `the expectation and the 100 are passed on`() throws {

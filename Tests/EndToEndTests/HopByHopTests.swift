@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Hop-by-hop fields", .timeLimit(.minutes(1))) struct HopByHopTests {
+@Suite("Hop-by-hop fields", .timeLimit(.minutes(10))) struct HopByHopTests {
   @Test func `are removed from requests, those that Connection names as well`() throws {
     let origin = try ScriptedOrigin(saying: "")
     let proxy = try ProxyUnderTest(origin)

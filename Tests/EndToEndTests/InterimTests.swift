@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Interim answers", .timeLimit(.minutes(1))) struct InterimTests {
+@Suite("Interim answers", .timeLimit(.minutes(10))) struct InterimTests {
   @Test func `any number of them is passed on before the final one`() throws {
     let origin = try ScriptedOrigin { _ in
       (0..<20).map { answer("103 Early Hints", "Link: </\($0).css>; rel=preload") }.joined()

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Keep-alive towards clients", .timeLimit(.minutes(1))) struct KeepAliveTests {
+@Suite("Keep-alive towards clients", .timeLimit(.minutes(10))) struct KeepAliveTests {
   @Test func `serves request after request on one connection`() throws {
     let origin = try ScriptedOrigin { ok($0.target) }
     let proxy = try ProxyUnderTest(origin)

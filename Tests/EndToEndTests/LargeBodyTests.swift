@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Large bodies", .timeLimit(.minutes(2))) struct LargeBodyTests {
+@Suite("Large bodies", .timeLimit(.minutes(10))) struct LargeBodyTests {
   /// Around where splicing may begin (16 KiB, 64 KiB), around a read buffer more, and well beyond.
   static let sizes =
     [

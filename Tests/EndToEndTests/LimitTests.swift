@@ -4,7 +4,7 @@ import Proxy
 import TestSupport
 import Testing
 
-@Suite("Limits", .timeLimit(.minutes(1))) struct LimitTests {
+@Suite("Limits", .timeLimit(.minutes(10))) struct LimitTests {
   @Test func `a length beyond SLUICE_MAX_BODY is refused before an origin sees it`() throws {
     let origin = try ScriptedOrigin(saying: "")
     let proxy = try ProxyUnderTest(origin) { $0.proxy.bodyBytesMax = 1000 }

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Upstream
 
-@Suite("Listeners", .timeLimit(.minutes(1))) struct ListenerTests {
+@Suite("Listeners", .timeLimit(.minutes(10))) struct ListenerTests {
   @Test(arguments: [1, 2]) func `a unix socket serves, and its file goes with the server`(_ workers: Int)
     throws
   {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("An origin that goes away", .timeLimit(.minutes(1))) struct OriginGoneTests {
+@Suite("An origin that goes away", .timeLimit(.minutes(10))) struct OriginGoneTests {
   enum Leaving: String, CaseIterable {
     case close, reset
     func leave(_ connection: OriginConnection) { if self == .reset { connection.reset() } }

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Pipelining", .timeLimit(.minutes(1))) struct PipeliningTests {
+@Suite("Pipelining", .timeLimit(.minutes(10))) struct PipeliningTests {
   @Test func `answers pipelined requests in their order`() throws {
     let origin = try ScriptedOrigin { ok($0.target) }
     let proxy = try ProxyUnderTest(origin)

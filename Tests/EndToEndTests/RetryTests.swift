@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Connections that went stale", .timeLimit(.minutes(1))) struct RetryTests {
+@Suite("Connections that went stale", .timeLimit(.minutes(10))) struct RetryTests {
   /// Serves one request on its first connection and lets the second die as `dying` says; serves every
   /// request on later connections.
   private func origin(dying: @escaping @Sendable (OriginConnection) throws -> Void) throws -> ScriptedOrigin {

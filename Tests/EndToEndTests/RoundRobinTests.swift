@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Upstream
 
-@Suite("Round robin", .timeLimit(.minutes(1))) struct RoundRobinTests {
+@Suite("Round robin", .timeLimit(.minutes(10))) struct RoundRobinTests {
   @Test func `goes to the origins in turn on one connection`() throws {
     let origins = try ["a", "b", "c"].map { try ScriptedOrigin(saying: $0) }
     let proxy = try ProxyUnderTest(origins[0], origins[1], origins[2])

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Streaming", .timeLimit(.minutes(1))) struct StreamingTests {
+@Suite("Streaming", .timeLimit(.minutes(10))) struct StreamingTests {
   /// Framings of an answer: its head, and how its parts and its end are coded.
   enum Framing: String, CaseIterable {
     case length, chunked, untilClose

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Targets, methods and versions", .timeLimit(.minutes(1))) struct TargetTests {
+@Suite("Targets, methods and versions", .timeLimit(.minutes(10))) struct TargetTests {
   @Test func `the authority of an absolute target wins over Host`() throws {
     let origin = try ScriptedOrigin(saying: "")
     let proxy = try ProxyUnderTest(origin)

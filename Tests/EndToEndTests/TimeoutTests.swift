@@ -4,7 +4,7 @@ import Proxy
 import TestSupport
 import Testing
 
-@Suite("Timeouts", .timeLimit(.minutes(1))) struct TimeoutTests {
+@Suite("Timeouts", .timeLimit(.minutes(10))) struct TimeoutTests {
   @Test(arguments: ["", "G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX-A"])
   func `a head that does not come is answered 408, or with silence where nothing came`(_ part: String) throws
   {

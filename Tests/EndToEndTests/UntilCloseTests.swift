@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Bodies that end with the origin's connection", .timeLimit(.minutes(1))) struct UntilCloseTests {
+@Suite("Bodies that end with the origin's connection", .timeLimit(.minutes(10))) struct UntilCloseTests {
   @Test func `HTTP/1.1 gets them chunked and keeps its connection`() throws {
     let origin = try ScriptedOrigin { connection in
       _ = try connection.readRequest()

@@ -4,7 +4,7 @@ import Proxy
 import TestSupport
 import Testing
 
-@Suite("Upgrade", .timeLimit(.minutes(1))) struct UpgradeTests {
+@Suite("Upgrade", .timeLimit(.minutes(10))) struct UpgradeTests {
   private let upgrading = head("GET /ws", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: k")
   private static let switching = answer(
     "101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Accept: v")

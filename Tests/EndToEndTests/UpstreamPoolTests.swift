@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Upstream
 
-@Suite("Idle connections to origins", .timeLimit(.minutes(1))) struct UpstreamPoolTests {
+@Suite("Idle connections to origins", .timeLimit(.minutes(10))) struct UpstreamPoolTests {
   /// Says on which connection each request came.
   private func numbering(
     _ fields: String..., after: @escaping @Sendable (OriginConnection) throws -> Void = { _ in }

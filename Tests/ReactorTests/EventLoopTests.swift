@@ -3,7 +3,7 @@ import Reactor
 import TestSupport
 import Testing
 
-@Suite("An event loop", .timeLimit(.minutes(1))) struct EventLoopTests {
+@Suite("An event loop", .timeLimit(.minutes(10))) struct EventLoopTests {
   private final class Owner: TimeoutHandler {
     let timer = WheelTimer()
     var onTimeout: () -> Void = {}

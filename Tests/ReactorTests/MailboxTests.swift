@@ -4,7 +4,7 @@ import Reactor
 import TestSupport
 import Testing
 
-@Suite("A mailbox", .timeLimit(.minutes(1))) struct MailboxTests {
+@Suite("A mailbox", .timeLimit(.minutes(10))) struct MailboxTests {
   @Test func `brings what many threads post, each thread's in its order`() throws {
     let (threadCount, each) = (4, 2000)
     let mailbox = Mailbox<(thread: Int, number: Int)>()

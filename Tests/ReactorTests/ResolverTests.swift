@@ -3,7 +3,7 @@ import Reactor
 import TestSupport
 import Testing
 
-@Suite("The resolver", .timeLimit(.minutes(1))) struct ResolverTests {
+@Suite("The resolver", .timeLimit(.minutes(10))) struct ResolverTests {
   private func resolve(_ name: String) throws -> Result<[SocketAddress], UVError> {
     var results: [Result<[SocketAddress], UVError>] = []
     try runLoop("the resolver") { loop, done in

@@ -4,7 +4,7 @@ import Reactor
 import TestSupport
 import Testing
 
-@Suite("A listener", .timeLimit(.minutes(1))) struct SocketListenerTests {
+@Suite("A listener", .timeLimit(.minutes(10))) struct SocketListenerTests {
   @Test func `has the port that the kernel chose and accepts`() throws {
     var client: WireClient?
     try runLoop("a connection") { loop, done in

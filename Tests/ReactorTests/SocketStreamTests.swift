@@ -4,7 +4,7 @@ import Reactor
 import TestSupport
 import Testing
 
-@Suite("A stream", .timeLimit(.minutes(1))) struct SocketStreamTests {
+@Suite("A stream", .timeLimit(.minutes(10))) struct SocketStreamTests {
   /// Runs `body` with the loop's end of a connection; the other end is `WireClient`'s.
   private func withStream(
     _ what: String, bufferBytes: Int? = nil,

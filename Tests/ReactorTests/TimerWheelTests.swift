@@ -4,7 +4,7 @@ import Testing
 
 @testable import Reactor
 
-@Suite("The timer wheel", .timeLimit(.minutes(1))) struct TimerWheelTests {
+@Suite("The timer wheel", .timeLimit(.minutes(10))) struct TimerWheelTests {
   /// A wheel driven as `EventLoop` drives it.
   private struct Driver: ~Copyable {
     var wheel: TimerWheel

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Upstream
 
-@Suite("Tables of requests, through a running proxy", .timeLimit(.minutes(3))) struct RequestReplayTests {
+@Suite("Tables of requests, through a running proxy", .timeLimit(.minutes(10))) struct RequestReplayTests {
   /// A proxy that makes a new upstream connection for each exchange, so that what reaches the origin can
   /// be told apart.
   struct Lane {
