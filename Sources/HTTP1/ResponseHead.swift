@@ -37,11 +37,12 @@ extension ResponseHead {
     case .failed(let error): return .failed(error)
     case .incomplete: return bytes.count > limits.headBytesMax ? .failed(.headTooLarge) : .incomplete
     }
-    switch FieldParser.parse(bytes, from: line.end, into: &table, limits: limits) {
+    // Not a byte beyond the limit, as for requests.
+    let head = bytes.extracting(0..<min(bytes.count, limits.headBytesMax))
+    switch FieldParser.parse(head, from: min(line.end, head.count), into: &table, limits: limits) {
     case .failed(let error): return .failed(error)
     case .incomplete: return bytes.count > limits.headBytesMax ? .failed(.headTooLarge) : .incomplete
     case .complete(let end):
-      guard end <= limits.headBytesMax else { return .failed(.headTooLarge) }
       let framing: BodyFraming
       switch FramingFields.read(bytes, table, isHTTP10: line.isHTTP10) {
       case .failed(let error): return .failed(error)

@@ -48,3 +48,45 @@ struct LineCopier: ~Copyable {
     out.append(bytes, from: runStart, to: end)
   }
 }
+
+/// The fields that frame a message, as they go out.
+///
+/// RFC 9110 §5.5 lets a length be written with zeros and tabs before it, and a coding in any case. We read
+/// them all alike; whether the next one does is not left to chance: what is sent on has one spelling.
+enum FramingLine {
+  /// The framing fields of `table` that are spelled otherwise, as `FieldName.bit`s.
+  static func odd(_ table: borrowing FieldTable, in bytes: Span<UInt8>) -> UInt64 {
+    var odd: UInt64 = 0
+    if let field = table.first(.contentLength), !isPlain(field, bytes) { odd |= FieldName.contentLength.bit }
+    if let field = table.first(.transferEncoding), !isPlain(field, bytes) {
+      odd |= FieldName.transferEncoding.bit
+    }
+    return odd
+  }
+
+  /// Appends the line in its one spelling. The value was found valid before.
+  static func write(_ field: Field, of bytes: Span<UInt8>, to out: inout ByteBuffer) {
+    out.append(bytes, from: Int(field.start), to: Int(field.nameEnd))
+    out.append(": ")
+    if field.name == .transferEncoding {
+      out.append("chunked")
+    } else {
+      var from = Int(field.valueStart)
+      while from + 1 < Int(field.valueEnd), bytes[from] == UInt8(ascii: "0") { from += 1 }
+      out.append(bytes, from: from, to: Int(field.valueEnd))
+    }
+    out.append("\r\n")
+  }
+
+  private static func isPlain(_ field: Field, _ bytes: Span<UInt8>) -> Bool {
+    guard field.valueStart == field.nameEnd + 2, bytes[Int(field.nameEnd) + 1] == UInt8(ascii: " "),
+      field.end == field.valueEnd + 2
+    else { return false }
+    let value = field.valueRange
+    if field.name == .contentLength {
+      return value.count == 1 || bytes[value.lowerBound] != UInt8(ascii: "0")
+    }
+    for index in value where bytes[index] & 0x20 == 0 { return false }
+    return true
+  }
+}

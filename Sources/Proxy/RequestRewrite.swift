@@ -51,9 +51,15 @@ final class RequestRewrite {
     var dropped = RequestRewrite.hopByHop | RequestRewrite.forwarded
     if rewritesHost { dropped |= FieldName.host.bit }
     let nominates = head.options.contains(.nominatesOthers)
-    if table.present & dropped != 0 || nominates || !rules.isEmpty {
+    let odd = FramingLine.odd(table, in: bytes)
+    if table.present & dropped != 0 || nominates || !rules.isEmpty || odd != 0 {
       for index in 0..<table.count {
         let field = table[index]
+        if field.name != .other, odd & field.name.bit != 0 {
+          copier.skip(field.lineRange, of: bytes, to: &out)
+          FramingLine.write(field, of: bytes, to: &out)
+          continue
+        }
         let isNamed =
           nominates && field.name.bit & RequestRewrite.protected == 0 && table.isNominated(field, in: bytes)
         if field.name != .other && dropped & field.name.bit != 0 || isNamed

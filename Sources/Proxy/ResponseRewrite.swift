@@ -65,9 +65,15 @@ final class ResponseRewrite {
     }
     let nominates = head.options.contains(.nominatesOthers)
     let setsFields = !rules.isEmpty && !head.isInterim
-    if table.present & dropped != 0 || nominates || setsFields {
+    let odd = FramingLine.odd(table, in: bytes) & ~dropped
+    if table.present & dropped != 0 || nominates || setsFields || odd != 0 {
       for index in 0..<table.count {
         let field = table[index]
+        if field.name != .other, odd & field.name.bit != 0 {
+          copier.skip(field.lineRange, of: bytes, to: &out)
+          FramingLine.write(field, of: bytes, to: &out)
+          continue
+        }
         let isNamed =
           nominates && field.name.bit & ResponseRewrite.protected == 0 && table.isNominated(field, in: bytes)
         let isSet = setsFields && rules.replaces(field, in: bytes)

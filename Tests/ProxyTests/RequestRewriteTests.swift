@@ -24,6 +24,17 @@ import Testing
     #expect(head == "GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n" + ours)
   }
 
+  @Test(arguments: [
+    ("Transfer-Encoding:\tcHuNkEd\t", "Transfer-Encoding: chunked"),
+    ("transfer-encoding:chunked", "transfer-encoding: chunked"),
+    ("Content-Length:\t005\t", "Content-Length: 5"), ("Content-Length: 000", "Content-Length: 0"),
+    ("Content-Length: 7", "Content-Length: 7"),
+  ])
+  func `frames in one spelling, whatever the client's was`(_ line: String, _ expected: String) throws {
+    let head = try rewritten(request: "POST / HTTP/1.1\r\nHost: a\r\n\(line)\r\nX-A: b\r\n\r\n").head
+    #expect(head == "POST / HTTP/1.1\r\nHost: a\r\n\(expected)\r\nX-A: b\r\n" + ours)
+  }
+
   @Test func `keeps what Connection may not name`() throws {
     let head = try rewritten(
       request:

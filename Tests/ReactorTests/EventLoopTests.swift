@@ -41,6 +41,8 @@ import Testing
       second.onTimeout = { told.append("second") }
       third.onTimeout = {
         told.append("third")
+        // The owners hold each other by these.
+        for owner in [first, second] { owner.onTimeout = {} }
         done()
       }
       // The same slot: the second is in the hands of the loop when the first cancels it.

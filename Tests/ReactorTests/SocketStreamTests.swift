@@ -101,7 +101,7 @@ import Testing
       handler.onDrain = {
         drainCount += 1
         #expect(!stream.hasQueuedBytes)
-        withExtendedLifetime(handler) { stream.close() }
+        stream.close()
         done()
       }
       Thread.detachNewThread {
@@ -128,7 +128,7 @@ import Testing
       handler.onBytes = { received += $0 }
       handler.onEnd = { error in
         #expect(error == nil)
-        withExtendedLifetime(handler) { stream.close() }
+        stream.close()
         done()
       }
       Thread.detachNewThread {
@@ -181,7 +181,7 @@ import Testing
       handler.onBytes = { bytes in
         received += bytes
         guard received.count == 7 else { return }
-        withExtendedLifetime(handler) { stream.close() }
+        stream.close()
         client.close()
         done()
       }
@@ -213,7 +213,7 @@ import Testing
       handler.onBytes = { bytes in
         received += bytes
         guard received.count == 4 else { return }
-        withExtendedLifetime(handler) { stream.close() }
+        stream.close()
         client.close()
         done()
       }
@@ -239,7 +239,7 @@ import Testing
       sink.setHandler(fromSink)
       let finish = {
         source.close()
-        withExtendedLifetime((fromSource, fromSink)) { sink.close() }
+        sink.close()
         done()
       }
       fromSource.onConnect = {
