@@ -52,9 +52,18 @@ final class RequestRewrite {
     if rewritesHost { dropped |= FieldName.host.bit }
     let nominates = head.options.contains(.nominatesOthers)
     let odd = FramingLine.odd(table, in: bytes)
-    if table.present & dropped != 0 || nominates || !rules.isEmpty || odd != 0 {
+    // RFC 9110 §7.6.2: only these two count their hops.
+    let countsHops = table.contains(.maxForwards) && (head.method == .options || head.method == .trace)
+    if table.present & dropped != 0 || nominates || !rules.isEmpty || odd != 0 || countsHops {
       for index in 0..<table.count {
         let field = table[index]
+        if countsHops, field.name == .maxForwards, let hops = number(bytes, field.valueRange), hops > 0 {
+          copier.skip(field.lineRange, of: bytes, to: &out)
+          out.append("Max-Forwards: ")
+          out.append(decimal: hops - 1)
+          out.append("\r\n")
+          continue
+        }
         if field.name != .other, odd & field.name.bit != 0 {
           copier.skip(field.lineRange, of: bytes, to: &out)
           FramingLine.write(field, of: bytes, to: &out)
@@ -76,6 +85,17 @@ final class RequestRewrite {
     writeHopByHop(bytes, head, table, to: &out)
     if !rules.isEmpty { out.append(contentsOf: rules.lines) }
     out.append("\r\n")
+  }
+
+  /// A decimal number of up to nine digits; `nil` for anything else.
+  private func number(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int? {
+    guard (1...9).contains(range.count) else { return nil }
+    var value = 0
+    for index in range {
+      guard ASCII.isDigit(bytes[index]) else { return nil }
+      value = value * 10 + Int(bytes[index] - 0x30)
+    }
+    return value
   }
 
   /// Where the origin's own name stands in the head that was last written; empty if it does not.

@@ -24,6 +24,13 @@ import Testing
     #expect(head == "GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n" + ours)
   }
 
+  @Test(arguments: [("OPTIONS", "10", "9"), ("TRACE", "1", "0"), ("GET", "10", "10"), ("OPTIONS", "x", "x")])
+  func `counts the hops of OPTIONS and TRACE`(_ method: String, _ before: String, _ after: String) throws {
+    let head = try rewritten(request: "\(method) / HTTP/1.1\r\nMax-Forwards: \(before)\r\nHost: a\r\n\r\n")
+      .head
+    #expect(head == "\(method) / HTTP/1.1\r\nMax-Forwards: \(after)\r\nHost: a\r\n" + ours)
+  }
+
   @Test(arguments: [
     ("Transfer-Encoding:\tcHuNkEd\t", "Transfer-Encoding: chunked"),
     ("transfer-encoding:chunked", "transfer-encoding: chunked"),
