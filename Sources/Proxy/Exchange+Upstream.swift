@@ -95,7 +95,6 @@ extension Exchange {
     let growth = bytes.count - hostRange.count
     requestBytes.value.replace(hostRange, with: bytes.span)
     hostRange = hostRange.lowerBound..<(hostRange.upperBound + growth)
-    requestHeadCount += growth
   }
 
   /// The connection broke before a byte of the response. Tries once more where that is safe.

@@ -55,7 +55,6 @@ final class Exchange: StreamHandler {
   var requestPhase = RequestPhase.ready
   /// The rewritten head, and the body after it as far as it is kept for a replay.
   let requestBytes = Confined(ByteBuffer())
-  var requestHeadCount = 0
   var hostRange = 0..<0
   var isReplayable = true
   var requestIsChunked = false
@@ -145,7 +144,6 @@ final class Exchange: StreamHandler {
       peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
       authority: endpoint.authority, to: &requestBytes.value)
     hostRange = context.requestRewrite.takeHostRange()
-    requestHeadCount = requestBytes.value.count
     lease(endpoint)
     // With a body that has begun to come, the head goes out together with its first bytes.
     if requestPhase == .ready, connection != nil, !isConnecting, !hasBody || bytes.count == head.end {
