@@ -19,10 +19,12 @@ let package = Package(
   products: [
     .executable(name: "sluice", targets: ["sluice"]),
     .executable(name: "origin", targets: ["origin"]),
+    .executable(name: "loadtest", targets: ["loadtest"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // Ground floor: knows nothing of HTTP.
@@ -65,6 +67,19 @@ let package = Package(
         "Base", "Reactor", "HTTP1", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/origin", swiftSettings: strict),
+    .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", providers: [.apt(["libssl-dev"])]),
+    .target(
+      name: "LoadEngine",
+      dependencies: [
+        "Base", "Reactor", "HTTP1", "COpenSSL", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      path: "tools/loadtest/LoadEngine", swiftSettings: strict),
+    .executableTarget(
+      name: "loadtest",
+      dependencies: [
+        "Base", "Reactor", "LoadEngine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/loadtest/loadtest", swiftSettings: strict),
     // Tests: one target a room, then the tables, then real sockets.
     .target(
       name: "TestSupport",
@@ -85,6 +100,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ConformanceTests", dependencies: ["Base", "HTTP1", "TestSupport"], exclude: ["Fixtures"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "LoadEngineTests", dependencies: ["Base", "HTTP1", "LoadEngine", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -126,4 +127,15 @@ ssize_t clibuv_pipe_read(int pipe_read, void *bytes, size_t count) {
   do got = read(pipe_read, bytes, count);
   while (got < 0 && errno == EINTR);
   return got < 0 ? -errno : got;
+}
+
+int clibuv_precision_timer(void) {
+  int descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+int clibuv_precision_timer_set(int descriptor, uint64_t nanoseconds) {
+  struct itimerspec time = {
+      .it_value = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)}};
+  return timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &time, NULL) == 0 ? 0 : -errno;
 }

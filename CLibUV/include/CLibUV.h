@@ -26,6 +26,7 @@ static inline uv_handle_t *clibuv_stream_handle(uv_stream_t *stream) { return (u
 static inline uv_handle_t *clibuv_timer_handle(uv_timer_t *timer) { return (uv_handle_t *)timer; }
 static inline uv_handle_t *clibuv_async_handle(uv_async_t *async) { return (uv_handle_t *)async; }
 static inline uv_handle_t *clibuv_signal_handle(uv_signal_t *sig) { return (uv_handle_t *)sig; }
+static inline uv_handle_t *clibuv_poll_handle(uv_poll_t *poll) { return (uv_handle_t *)poll; }
 
 /* Writes up to three pieces in one system call. Empty pieces are left out, so that a single piece
  * costs a write(2) and not a writev(2). Swift cannot build an array of uv_buf_t on the stack
@@ -97,6 +98,12 @@ ssize_t clibuv_splice_in(uv_stream_t *source, int pipe_write, size_t count);
 ssize_t clibuv_splice_out(uv_stream_t *sink, int pipe_read, size_t count);
 /* Reads bytes back out of the pipe. Bytes or a libuv error. */
 ssize_t clibuv_pipe_read(int pipe_read, void *bytes, size_t count);
+
+/* timerfd, for what a uv_timer is too coarse for: libuv's timers are whole milliseconds. Returns a
+ * descriptor or a libuv error; it is readable once the time is reached. */
+int clibuv_precision_timer(void);
+/* Sets the time, in nanoseconds of uv_hrtime's clock; 0 stops it. What was reached before is forgotten. */
+int clibuv_precision_timer_set(int descriptor, uint64_t nanoseconds);
 
 #pragma clang assume_nonnull end
 

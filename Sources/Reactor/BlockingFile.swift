@@ -21,6 +21,13 @@ public final class BlockingFile: Sendable {
     self.init(descriptor: opened, isOwned: true)
   }
 
+  /// Opens `path` for writing from its beginning, emptied; made with mode 0644 if absent.
+  public convenience init(replacing path: String) throws(UVError) {
+    let opened = unsafe open(path, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0o644)
+    guard opened >= 0 else { throw UVError(code: -errno) }
+    self.init(descriptor: opened, isOwned: true)
+  }
+
   /// Writes everything, however long that takes. Returns what made it impossible.
   @discardableResult public func write(_ bytes: Span<UInt8>) -> UVError? {
     unsafe bytes.withUnsafeBytes { buffer in

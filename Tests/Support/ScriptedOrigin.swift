@@ -156,6 +156,15 @@ public final class ScriptedOrigin: Sendable {
     if removesFile, case .unix(let path) = address { unsafe unlink(path) }
   }
 
+  /// Refuses new connections; those that are open go on until their scripts end.
+  public func stopListening() {
+    journal.withLock { journal in
+      guard !journal.isStopped else { return }
+      journal.isStopped = true
+      _ = shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+  }
+
   /// Ends the connections that are open and goes on listening.
   public func endConnections() {
     for connection in journal.value.live.values { connection.abandon() }
