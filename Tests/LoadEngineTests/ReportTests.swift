@@ -4,8 +4,17 @@ import Testing
 @testable import LoadEngine
 
 @Suite("The report of a load test") struct ReportTests {
-  private func builder(_ slots: [(index: Int, milliseconds: [Double])]) -> ReportBuilder {
-    var builder = ReportBuilder()
+  private func plan(seconds: UInt64) throws -> LoadPlan {
+    var plan = LoadPlan(targets: [LoadTarget(try LoadURL("http://app/<&>"))])
+    plan.duration = .seconds(seconds)
+    return plan
+  }
+
+  private func report(
+    _ slots: [(index: Int, milliseconds: [Double])], seconds: UInt64 = 1
+  ) throws -> LoadReport {
+    let plan = try plan(seconds: seconds)
+    var builder = ReportBuilder(plan)
     for (index, latencies) in slots {
       var slot = Slot()
       slot.index = index
@@ -13,17 +22,11 @@ import Testing
       for latency in latencies { slot.latency.record(nanoseconds: UInt64(latency * 1_000_000)) }
       builder.add(slot)
     }
-    return builder
-  }
-
-  private func report(_ builder: ReportBuilder, seconds: UInt64 = 1) throws -> LoadReport {
-    var plan = LoadPlan(targets: [LoadTarget(try LoadURL("http://app/<&>"))])
-    plan.duration = .seconds(seconds)
     return builder.report(plan, from: 5, to: 5 + seconds * 1_000_000_000, wasInterrupted: false)
   }
 
   @Test func `merges what the threads saw at one time`() throws {
-    let report = try report(builder([(0, [1, 2]), (1, [3]), (0, [4])]))
+    let report = try report([(0, [1, 2]), (1, [3]), (0, [4])])
     #expect(report.answered == 4)
     #expect(report.timeline.count == 2)
     #expect(report.timeline[0].requestsPerSecond == 30)
@@ -33,7 +36,7 @@ import Testing
   }
 
   @Test func `gives percentiles to three digits`() throws {
-    let report = try report(builder([(0, (1...1000).map { Double($0) })]))
+    let report = try report([(0, (1...1000).map { Double($0) })])
     #expect(abs(report.latency.p50 - 500) <= 1)
     #expect(abs(report.latency.p99 - 990) <= 1)
     #expect(abs(report.latency.p999 - 999) <= 1)
@@ -44,27 +47,34 @@ import Testing
     }
   }
 
+  @Test func `counts what comes after the end to the last moment`() throws {
+    let report = try report([(0, [1]), (9, [2]), (10, [500]), (11, [])])
+    #expect(report.timeline.count == 10)
+    #expect(report.timeline[9].max == 500)
+    #expect(report.answered == 3)
+  }
+
   @Test func `survives a test without an answer`() throws {
-    let report = try report(builder([]))
+    let report = try report([])
     #expect(report.latency.max == 0)
     #expect(ReportText.make(report).contains("nothing was answered"))
     #expect(ReportChart.make(report).hasSuffix("</svg>\n"))
   }
 
   @Test func `bounds the curve over time`() throws {
-    let report = try report(builder((0..<3600).map { ($0, [1]) }), seconds: 360)
+    let report = try report((0..<3600).map { ($0, [1]) }, seconds: 360)
     #expect(report.timeline.count <= 200)
     #expect(report.timeline.reduce(0) { $0 + Int(($1.requestsPerSecond * 1.8).rounded()) } == 3600)
   }
 
   @Test func `escapes what it did not write itself`() throws {
-    let chart = ReportChart.make(try report(builder([(0, [1, 2, 3])])))
+    let chart = ReportChart.make(try report([(0, [1, 2, 3])]))
     #expect(chart.contains("http://app/&lt;&amp;&gt;"))
     #expect(!chart.contains("<&>"))
   }
 
   @Test func `says the same in ASCII`() throws {
-    let text = ReportText.make(try report(builder([(0, [1, 2, 30])])), isPlain: true)
+    let text = ReportText.make(try report([(0, [1, 2, 30])]), isPlain: true)
     #expect(text.utf8.allSatisfy { $0 < 0x80 })
     #expect(text.contains("p99.9 30.0 ms"))
   }

@@ -108,16 +108,24 @@ struct ReportBuilder {
   private var totals = Totals()
   private var backends: [[UInt8]: Int] = [:]
 
+  /// How many fall within the time of the test.
+  private let slotsMax: Int
+
+  init(_ plan: LoadPlan) {
+    slotsMax = plan.duration.map { Int(max(1, ($0.milliseconds + 99) / 100)) } ?? .max
+  }
+
   /// All latencies so far.
   private(set) var latency = LatencyCounts.make()
 
   mutating func add(_ slot: Slot) {
-    // The last one of a loop may have seen nothing.
+    // The last one of a loop may have seen nothing, or only what came after the time was over.
     if slot.answered == 0, slot.failed == 0, slot.index >= slots.count { return }
-    while slots.count <= slot.index { slots.append(ReportBuilder.emptySlot) }
-    slots[slot.index].latency.add(slot.latency)
-    slots[slot.index].answered += slot.answered
-    slots[slot.index].failed += slot.failed
+    let index = min(slot.index, slotsMax - 1)
+    while slots.count <= index { slots.append(ReportBuilder.emptySlot) }
+    slots[index].latency.add(slot.latency)
+    slots[index].answered += slot.answered
+    slots[index].failed += slot.failed
     latency.add(slot.latency)
     answered += slot.answered
     failed += slot.failed

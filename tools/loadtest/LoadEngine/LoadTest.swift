@@ -40,7 +40,7 @@ public final class LoadTest {
   private var signals: [SignalWatcher] = []
   private var sites: [Site] = []
   private var siteOfTarget: [Int] = []
-  private var builder = ReportBuilder()
+  private var builder: ReportBuilder
   private var awaitedReady = 0
   private var liveThreads = 0
   private var connected = 0
@@ -61,6 +61,7 @@ public final class LoadTest {
     self.plan = plan
     self.loop = loop
     self.progress = progress
+    builder = ReportBuilder(plan)
     progressInterval = interval
   }
 
