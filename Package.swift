@@ -20,6 +20,7 @@ let package = Package(
     .executable(name: "sluice", targets: ["sluice"]),
     .executable(name: "origin", targets: ["origin"]),
     .executable(name: "loadtest", targets: ["loadtest"]),
+    .executable(name: "microbench", targets: ["microbench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -68,6 +69,14 @@ let package = Package(
       ],
       path: "tools/origin", swiftSettings: strict),
     .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CAllocationCount", path: "tools/benchmarks/micro/CAllocationCount"),
+    .executableTarget(
+      name: "microbench",
+      dependencies: [
+        "Base", "HTTP1", "Observe", "Proxy", "CAllocationCount",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/benchmarks/micro/MicroBench", swiftSettings: strict),
     .target(
       name: "LoadEngine",
       dependencies: [

@@ -1,18 +1,23 @@
-internal import Base
-internal import HTTP1
+package import Base
+package import HTTP1
 
 /// Turns the head a client sent into the head an origin gets.
 ///
 /// Untouched lines are copied in runs, byte for byte; hop-by-hop fields go (RFC 9110 §7.6.1) and ours
 /// are added at the end, after the removal, so that no `Connection` option can name them away.
-final class RequestRewrite {
+package final class RequestRewrite {
   /// Where the value of Host stands in what was written, for origins that want their own name there.
   private var hostRange = 0..<0
 
   /// What the head becomes depends on these beside the head itself.
-  struct Peer {
+  package struct Peer {
     var address: IPAddress?
     var isTrusted: Bool
+
+    package init(address: IPAddress?, isTrusted: Bool) {
+      self.address = address
+      self.isTrusted = isTrusted
+    }
   }
 
   /// Always dropped: they speak of the connection they came on. `X-Forwarded-*` are ours to write.
@@ -30,7 +35,7 @@ final class RequestRewrite {
   private let preservesHost: Bool
   private let addsVia: Bool
 
-  init(_ settings: ProxySettings) {
+  package init(_ settings: ProxySettings) {
     preservesHost = settings.hostPolicy == .preserve
     addsVia = settings.addsVia
     rules = FieldRules(settings.requestFields)
@@ -40,7 +45,7 @@ final class RequestRewrite {
   /// Appends the new head to `out`.
   /// - Parameter authority: the origin's own name, sent as Host where the policy asks for it or the
   ///   client named none.
-  func write(
+  package func write(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, peer: Peer, authority: String,
     to out: inout ByteBuffer
   ) {

@@ -1,8 +1,8 @@
-internal import Base
-internal import HTTP1
+package import Base
+package import HTTP1
 
 /// How a response body is framed towards the client.
-enum BodyEncoding {
+package enum BodyEncoding {
   case none
   /// As the origin framed it: so many bytes, or until the connection closes.
   case identity
@@ -10,9 +10,9 @@ enum BodyEncoding {
 }
 
 /// Turns the head an origin sent into the head a client gets.
-final class ResponseRewrite {
+package final class ResponseRewrite {
   /// What the client's connection needs to be told.
-  struct Connection {
+  package struct Connection {
     var encoding: BodyEncoding
     /// The body came without chunked and goes out with it.
     var addsChunked = false
@@ -22,6 +22,18 @@ final class ResponseRewrite {
     var isUpgrade = false
     /// The client would not know what a transfer coding is (RFC 9112 §6.1).
     var isHTTP10 = false
+
+    package init(
+      encoding: BodyEncoding, addsChunked: Bool = false, closes: Bool = false, saysKeepAlive: Bool = false,
+      isUpgrade: Bool = false, isHTTP10: Bool = false
+    ) {
+      self.encoding = encoding
+      self.addsChunked = addsChunked
+      self.closes = closes
+      self.saysKeepAlive = saysKeepAlive
+      self.isUpgrade = isUpgrade
+      self.isHTTP10 = isHTTP10
+    }
   }
 
   private static let hopByHop: UInt64 =
@@ -33,14 +45,14 @@ final class ResponseRewrite {
   private let addsVia: Bool
   private let rules: FieldRules
 
-  init(_ settings: ProxySettings) {
+  package init(_ settings: ProxySettings) {
     addsVia = settings.addsVia
     rules = FieldRules(settings.responseFields)
   }
 
   /// Appends the new head to `out`.
   /// - Parameter date: IMF-fixdate, for an origin that sent none (RFC 9110 §6.6.1).
-  func write(
+  package func write(
     _ bytes: Span<UInt8>, _ head: ResponseHead, _ table: borrowing FieldTable, _ connection: Connection,
     date: borrowing ByteBuffer, to out: inout ByteBuffer
   ) {
