@@ -30,18 +30,23 @@ let package = Package(
   targets: [
     // Ground floor: knows nothing of HTTP.
     .target(name: "CLibUV", path: "CLibUV", linkerSettings: [.linkedLibrary("uv")]),
+    .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", providers: [.apt(["libssl-dev"])]),
     .target(name: "Base", swiftSettings: strict),
+    .target(name: "Digest", dependencies: ["COpenSSL"], swiftSettings: strict),
     .target(name: "Reactor", dependencies: ["Base", "CLibUV"], swiftSettings: strict),
     // First floor: pure protocol and policy.
     .target(name: "HTTP1", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "Observe", dependencies: ["Base"], swiftSettings: strict),
     // Second floor: who receives the traffic.
     .target(
-      name: "Upstream", dependencies: ["Base", "Reactor", "HTTP1", "Observe"],
+      name: "Upstream", dependencies: ["Base", "Digest", "Reactor", "HTTP1", "Observe"],
       swiftSettings: strict),
     // Third floor: the work.
     .target(
       name: "Proxy", dependencies: ["Base", "Reactor", "HTTP1", "Observe", "Upstream"],
+      swiftSettings: strict),
+    .target(
+      name: "Admin", dependencies: ["Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy"],
       swiftSettings: strict),
     // Roof.
     .target(
@@ -50,7 +55,7 @@ let package = Package(
     .target(
       name: "Server",
       dependencies: [
-        "Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy", "Configuration",
+        "Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy", "Admin", "Configuration",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -68,7 +73,6 @@ let package = Package(
         "Base", "Reactor", "HTTP1", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/origin", swiftSettings: strict),
-    .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", providers: [.apt(["libssl-dev"])]),
     .target(name: "CAllocationCount", path: "tools/benchmarks/micro/CAllocationCount"),
     .executableTarget(
       name: "microbench",
@@ -80,7 +84,7 @@ let package = Package(
     .target(
       name: "LoadEngine",
       dependencies: [
-        "Base", "Reactor", "HTTP1", "COpenSSL", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "Base", "Digest", "Reactor", "HTTP1", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       path: "tools/loadtest/LoadEngine", swiftSettings: strict),
     .executableTarget(

@@ -37,6 +37,15 @@ int clibuv_tcp_inherited_options(uv_tcp_t *tcp) {
   return status < 0 ? status : set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
+int clibuv_accept(uv_stream_t *listener) {
+  int descriptor = descriptor_of(listener);
+  if (descriptor < 0) return descriptor;
+  int accepted;
+  do accepted = accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  while (accepted < 0 && errno == EINTR);
+  return accepted < 0 ? -errno : accepted;
+}
+
 int clibuv_stream_is_readable(uv_stream_t *stream) {
   char byte;
   int descriptor = descriptor_of(stream);

@@ -77,6 +77,9 @@ int clibuv_stream_is_readable(uv_stream_t *stream);
 /* Makes the next close(2) answer with RST: the peer learns that the message was cut. */
 int clibuv_reset_on_close(uv_stream_t *stream);
 
+/* Takes a connection that waits at a listening socket. A descriptor or an error (UV_EAGAIN: none). */
+int clibuv_accept(uv_stream_t *listener);
+
 /* A listening unix-domain socket at `path`, for uv_pipe_open. Returns a descriptor or an error. A
  * socket file that nobody listens on any more is replaced. */
 int clibuv_unix_listen(const char *path, int backlog);

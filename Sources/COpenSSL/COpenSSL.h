@@ -3,5 +3,6 @@
 #define COPENSSL_H
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #endif

@@ -25,3 +25,36 @@ public struct Environment: Sendable, ExpressibleByDictionaryLiteral {
   /// All names, sorted, so that errors come in the same order every time.
   var names: [String] { values.keys.sorted() }
 }
+
+extension Environment {
+  /// Puts the content of files in the place of secrets: `SLUICE_X_FILE` stands for `SLUICE_X`.
+  /// - Parameter read: the content of a file, `nil` where it cannot be read.
+  public func readingSecretFiles(_ read: (String) -> String?) -> (
+    environment: Environment, errors: [SettingsError]
+  ) {
+    var result = self
+    var errors: [SettingsError] = []
+    for variable in Variable.all where variable.isSecret {
+      let name = variable.name + "_FILE"
+      guard let path = values[name] else { continue }
+      result.values[name] = nil
+      func refuse(_ problem: String) {
+        errors.append(
+          SettingsError(
+            variable: name, value: path, problem: problem, expected: "a file that holds \(variable.name)",
+            example: "/run/secrets/name"))
+      }
+      guard values[variable.name] == nil else {
+        refuse("is set beside \(variable.name)")
+        continue
+      }
+      guard let text = read(path) else {
+        refuse("cannot be read")
+        continue
+      }
+      // Editors and echo end files with a line feed that is not meant.
+      result.values[variable.name] = String(text.prefix { $0 != "\n" && $0 != "\r\n" })
+    }
+    return (result, errors)
+  }
+}

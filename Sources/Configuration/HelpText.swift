@@ -10,13 +10,15 @@ public enum HelpText {
     Usage: sluice                   run in the foreground until SIGTERM or SIGINT
            sluice --check           say what is wrong with the environment; exit with 0 or 2
            sluice --print-config    show each value in force and where it came from, secrets masked
+           sluice healthcheck       ask the running one of this environment whether it is ready: 0 or 1
            sluice --version         show the version
            sluice --help            show this text
 
     Durations and sizes carry a unit: 250ms, 1.5s, 5m, 1h, 1d; 512B, 64KiB (1024), 10MB (1000000).
     Lists are separated by commas, lists of fields by |; blanks around entries do not count. A value
     that does not fit is an error and so is an unknown name that starts with SLUICE_: nothing falls
-    back to a default. All errors are told at once.
+    back to a default. All errors are told at once. A secret can stand in a file: SLUICE_X_FILE is
+    the path of one that holds SLUICE_X.
 
     """
 

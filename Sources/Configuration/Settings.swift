@@ -13,7 +13,11 @@ public struct Settings: Sendable {
   public var drainTimeout = Interval.seconds(25)
   /// How long connections are still accepted after SIGTERM.
   public var preDrain = Interval(milliseconds: 0)
+  /// Where requests go that no route takes; its settings but for the origins are those of every upstream.
+  /// Without origins there is no such place.
   public var upstream: UpstreamSettings
+  /// `nil` for no admin listener.
+  public var adminListen: SocketAddress?
   public var proxy = ProxySettings()
   public var log = LogSettings()
 
@@ -23,4 +27,7 @@ public struct Settings: Sendable {
     self.upstream = upstream
     self.workers = workers
   }
+
+  /// Every upstream, by name.
+  public var upstreams: [(name: String, settings: UpstreamSettings)] { [("default", upstream)] }
 }

@@ -9,7 +9,8 @@ internal import Upstream
 
 extension Variable {
   /// Every variable there is, in the order in which they are shown and their errors told.
-  static let all: [Variable] = listening + origins + forwarding + timeouts + limits + logging + running
+  static let all: [Variable] =
+    listening + origins + endpoints + forwarding + timeouts + limits + logging + administration + running
 
   private static let listening = [
     Variable(

@@ -7,10 +7,12 @@ public struct Variable: Sendable {
   enum Group: String, CaseIterable, Sendable {
     case listening = "Listening"
     case origins = "Origins"
+    case endpoints = "Endpoints"
     case forwarding = "Forwarding"
     case timeouts = "Timeouts"
     case limits = "Limits"
     case logging = "Logging"
+    case administration = "Administration"
     case running = "Running"
   }
 
@@ -26,6 +28,9 @@ public struct Variable: Sendable {
     /// All IPv4 addresses with the port that `PORT` names, as platforms that run containers set it;
     /// else the text.
     case port(otherwise: String)
+    /// 200-399 where a path was chosen to ask for, 200-499 where not: an application without a page at
+    /// the path of the default is alive all the same.
+    case healthStatuses
   }
 
   /// Where a value came from, as `--print-config` says it.
@@ -68,6 +73,8 @@ extension Variable {
     switch standard {
     case .required: return nil
     case .text(let text): return (text, .standard)
+    case .healthStatuses:
+      return (environment["SLUICE_HEALTH_PATH"] == nil ? "200-499" : "200-399", .standard)
     case .cores: return (String(min(cores, Variable.workersMax)), .standard)
     case .port(let otherwise):
       guard let port = environment["PORT"] else { return (otherwise, .standard) }
@@ -103,6 +110,7 @@ extension Variable {
     case .text(let text): text.isEmpty ? "none" : text
     case .required: "none; it must be set"
     case .cores: "the number of cores"
+    case .healthStatuses: "200-399 where SLUICE_HEALTH_PATH is set, 200-499 where not"
     case .port(let otherwise): "\(otherwise), or 0.0.0.0:$PORT where PORT is set"
     }
   }

@@ -159,7 +159,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
       }
     }
     // The exchange ended with its last byte, in here, and a drain began meanwhile.
-    if phase == .head, context.isDraining { close() }
+    if phase == .head, context.isDraining { drainIdle() }
     return at
   }
 
@@ -204,17 +204,22 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   private func becomeReady() {
     phase = .head
     isReadingHead = false
-    if context.isDraining, inbox.value.isEmpty, !isFeeding {
-      close()
-      return
-    }
+    if context.isDraining, inbox.value.isEmpty, !isFeeding { return drainIdle() }
     arm(context.settings.idleTimeout)
     if !isFeeding, !inbox.value.isEmpty || !stream.isReading { pump() }
+  }
+
+  /// Draining: waits a moment for the request that may be on its way, then closes.
+  func drainIdle() {
+    guard context.loop.now < context.drainsIdleUntil else { return close() }
+    context.loop.arm(timer, deadline: context.drainsIdleUntil)
+    if !isFeeding, !stream.isReading { stream.startReading() }
   }
 
   /// Refuses what cannot be understood: answers and ends the connection, since nobody knows where the
   /// next request would begin.
   private func refuse(status: Int, reason: String) {
+    context.counters.value.refused += 1
     context.clock.value.refresh(context.loop.now)
     context.scratch.value.removeAll()
     LocalReply.write(

@@ -136,9 +136,14 @@ extension Exchange {
     client!.arm(context.settings.responseTimeout)
   }
 
+  /// Whether a body is worth keeping: its request may be sent again after a connection breaks.
+  private var mayReplay: Bool {
+    method.isIdempotent && (context.settings.retries > 0 || connection!.isReused)
+  }
+
   private func keepForReplay(_ part: Span<UInt8>) {
     guard isReplayable else { return }
-    if method.isIdempotent, connection!.isReused,
+    if mayReplay,
       requestBytes.value.count + part.count <= Exchange.replayBytesMax
     {
       requestBytes.value.append(part)
@@ -151,8 +156,7 @@ extension Exchange {
   private func keepScratchForReplay(from: Int) {
     guard isReplayable else { return }
     let count = context.scratch.value.count - from
-    if method.isIdempotent, connection!.isReused, requestBytes.value.count + count <= Exchange.replayBytesMax
-    {
+    if mayReplay, requestBytes.value.count + count <= Exchange.replayBytesMax {
       requestBytes.value.append(context.scratch.value, from: from)
     } else {
       isReplayable = false

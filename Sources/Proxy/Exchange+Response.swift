@@ -57,6 +57,7 @@ extension Exchange {
   }
 
   private func responseIsMalformed(_ reason: String) {
+    if let local { upstream.failed(local, "malformed answer") }
     context.warn("endpoint \(connection!.endpoint.name): malformed response: \(reason)")
     replyLocally(
       status: 502, detail: "the origin's answer is malformed", reason: "\(Reason.responseMalformed):\(reason)"
@@ -113,6 +114,7 @@ extension Exchange {
     told.closes = !isPersistent
     told.saysKeepAlive = isHTTP10 && isPersistent
     told.isHTTP10 = isHTTP10
+    if setsCookie, let local { told.cookie = upstream.cookieLine(of: local) }
     isEventStream = isEventStreamType(bytes)
     context.clock.value.refresh(loop.now)
     context.scratch.value.removeAll()
@@ -276,6 +278,7 @@ extension Exchange {
   /// where the end of the connection is the end of the body, a reset.
   private func responseIsCut(reason: String) {
     guard responsePhase == .body else { return }
+    if let local { upstream.failed(local, "answer cut short") }
     let endsByClose = encoding == .identity && responseFraming != .none && responseRemaining == 0
     if case .length = responseFraming { return cut(reason: reason) }
     cut(reason: reason, byReset: endsByClose)

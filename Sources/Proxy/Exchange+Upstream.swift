@@ -6,22 +6,27 @@ internal import Upstream
 
 // The way to an origin: lease, connect, and what to do when that fails.
 extension Exchange {
-  /// Takes an idle connection to `endpoint`, or begins a new one.
-  func lease(_ endpoint: Endpoint) {
+  /// Takes an idle connection to an endpoint, or begins a new one.
+  func lease(_ local: LocalEndpoint) {
     record.value.tries += 1
-    record.value.endpoint = endpoint.name
-    let pool = context.upstream.pool(of: endpoint)
-    while !hasReplayed, let idle = pool.lease() {
+    record.value.endpoint = local.endpoint.name
+    self.local = local
+    leasedAt = EventLoop.nanoseconds
+    upstream.began(local)
+    let pool = local.pool
+    while !isReplaying, let idle = pool.lease() {
       // The stale keep-alive race: the origin may have closed it since this loop last looked. Whoever can
       // be sent twice takes the risk; for the others one look is cheaper than a lost request.
       if !method.isIdempotent, idle.stream.peekIsReadable() {
         pool.discard(idle)
         continue
       }
+      local.counters.value.reuses += 1
       connection = idle
       idle.stream.setHandler(self)
       return
     }
+    local.counters.value.connects += 1
     connect(pool.make())
   }
 
@@ -32,7 +37,7 @@ extension Exchange {
       connectFailed(error)
       return
     }
-    client!.arm(context.upstream.connectTimeout)
+    client!.arm(upstream.settings.connectTimeout)
   }
 
   func streamDidConnect() {
@@ -43,7 +48,8 @@ extension Exchange {
     if context.accessLog != nil {
       record.value.connectedNanoseconds = EventLoop.nanoseconds &- record.value.startNanoseconds
     }
-    if hasReplayed { return replay() }
+    context.endpointAnswered()
+    if isReplaying { return replay() }
     if hasBody {
       // The first bytes of the body wait at the client's side; they go out with the head.
       client!.pump()
@@ -53,27 +59,32 @@ extension Exchange {
   }
 
   func connectFailed(_ error: UVError) {
-    let failed = connection!.endpoint
-    discardConnection()
-    tried.append(failed.index)
-    context.warn("endpoint \(failed.name): cannot connect: \(error)")
+    let failed = local!
     if error.isOutOfDescriptors {
+      discardConnection()
+      context.warn("endpoint \(failed.endpoint.name): cannot connect: \(error)")
       // Another endpoint would not help; an idle connection that goes does, next time.
-      _ = context.upstream.dropIdleConnection()
+      _ = context.dropIdleConnection()
       return replyLocally(
         status: 503, detail: "no descriptor is left for another connection", reason: Reason.noDescriptors)
     }
-    let fault = error == .timedOut ? ExchangeFault.deadline : .upstreamGone
-    let verdict = Verdict.of(fault, .beforeRequestHead)
-    if verdict.retry == .anotherEndpoint, tried.count <= context.settings.retries,
-      let other = context.upstream.endpoints.next(excluding: tried)
-    {
-      // What a connection that broke was sent must be sent again, and only a fresh one does that.
-      if requestPhase == .ready { hasReplayed = false }
-      replaceHost(with: other.authority)
-      return lease(other, sendingAtOnce: true)
-    }
+    upstream.connectFailed(failed, "\(error)")
+    discardConnection()
+    tried.append(failed.endpoint.id)
     let timedOut = error == .timedOut
+    let verdict = Verdict.of(timedOut ? .deadline : .upstreamGone, .beforeRequestHead)
+    if verdict.retry == .anotherEndpoint, context.settings.retries > 0 {
+      // What a connection that broke was sent must be sent again, and only a fresh one does that.
+      if requestPhase == .ready { isReplaying = false }
+      let other = upstream.select(key, excluding: tried)
+      if let other, tried.count <= context.settings.retries {
+        failed.counters.value.retries += 1
+        return lease(other, sendingAtOnce: true)
+      }
+      // Nobody there just now, which a restart makes so for a moment. A connect that timed out has
+      // waited long enough.
+      if other == nil, !timedOut { return waitForEndpoint() }
+    }
     replyLocally(
       status: verdict.reply ?? 502,
       detail: timedOut ? "no connection to the origin in time" : "no connection to the origin",
@@ -81,8 +92,9 @@ extension Exchange {
   }
 
   /// As `lease`, from an event of its own: nobody up the stack sends the head afterwards.
-  private func lease(_ endpoint: Endpoint, sendingAtOnce: Bool) {
-    lease(endpoint)
+  func lease(_ local: LocalEndpoint, sendingAtOnce: Bool) {
+    replaceHost(with: local.endpoint.authority)
+    lease(local)
     guard requestPhase == .ready, connection != nil, !isConnecting else { return }
     if hasBody { client!.pump() }
     if requestPhase == .ready, connection != nil, !isConnecting, responsePhase == .awaitingHead { sendHead() }
@@ -97,25 +109,36 @@ extension Exchange {
     hostRange = hostRange.lowerBound..<(hostRange.upperBound + growth)
   }
 
-  /// The connection broke before a byte of the response. Tries once more where that is safe.
+  /// The connection broke before a byte of the response. Tries again where that is safe.
   /// - Parameter nothingWasTaken: the kernel refused the very first write, so no origin saw a byte.
   func upstreamFailed(_ error: UVError?, nothingWasTaken: Bool = false) {
-    let verdict = Verdict.of(.upstreamGone, .beforeResponseHead)
+    let failed = local!
+    let wasReused = connection!.isReused
+    let reason = error?.description ?? "closed before it answered"
     let isSafe = nothingWasTaken || method.isIdempotent && isReplayable
-    if verdict.retry == .onReusedConnection, connection!.isReused, !hasReplayed, isSafe,
-      responseInbox.value.isEmpty
-    {
-      let endpoint = connection!.endpoint
-      discardConnection()
-      hasReplayed = true
-      return lease(endpoint)
+    let verdict = Verdict.of(.upstreamGone, .beforeResponseHead)
+    if verdict.retry == .whereSafe, isSafe, responseInbox.value.isEmpty {
+      // The stale keep-alive race is nobody's fault: the same endpoint, on a fresh connection.
+      if wasReused, replays == 0 { return replay(on: failed) }
+      upstream.failed(failed, reason)
+      if replays < context.settings.retries, upstream.takeRetry() {
+        failed.counters.value.retries += 1
+        return replay(on: upstream.select(key, excluding: [failed.endpoint.id]) ?? failed)
+      }
+    } else {
+      upstream.failed(failed, reason)
     }
-    context.warn(
-      "endpoint \(connection!.endpoint.name): closed before it answered: \(error?.description ?? "end of stream")"
-    )
+    context.warn("endpoint \(failed.endpoint.name): closed before it answered: \(reason)")
     replyLocally(
       status: verdict.reply ?? 502, detail: "the origin closed the connection before it answered",
       reason: Reason.upstreamClosed)
+  }
+
+  private func replay(on local: LocalEndpoint) {
+    discardConnection()
+    isReplaying = true
+    replays += 1
+    lease(local, sendingAtOnce: true)
   }
 
   /// Sends again what an origin that had gone was sent, on a fresh connection.

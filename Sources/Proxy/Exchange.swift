@@ -67,12 +67,26 @@ final class Exchange: StreamHandler {
   var drainedBytes = 0
 
   // The upstream side.
+  /// Where this exchange goes: set from `begin` to the end.
+  var upstream: Upstream
+  /// The endpoint that is at work on it, or is being connected to.
+  var local: LocalEndpoint?
+  /// When it was turned to.
+  var leasedAt: UInt64 = 0
+  var key = BalanceKey.none
+  /// The endpoint is to be told the client by a cookie.
+  var setsCookie = false
   var connection: UpstreamConnection?
   var isConnecting = false
-  /// Endpoints that refused this exchange.
+  /// Endpoints that could not be connected to, by id.
   var tried: [Int] = []
-  /// The one replay on a fresh connection was made.
-  var hasReplayed = false
+  /// What was sent already goes out again, on a fresh connection.
+  var isReplaying = false
+  /// How often that was done.
+  var replays = 0
+  /// No endpoint can be used: until when it waits for one. `.never` while it does not.
+  var waitsUntil = Instant.never
+  var isWaiting = false
 
   // The response.
   var responsePhase = ResponsePhase.awaitingHead
@@ -89,13 +103,17 @@ final class Exchange: StreamHandler {
   var downstreamHasEnded = false
   var upstreamHasEnded = false
 
-  init(context: ProxyContext) { self.context = context }
+  init(context: ProxyContext) {
+    self.context = context
+    upstream = context.upstreams[0]
+  }
 
   var loop: EventLoop { context.loop }
 
   private func reset() {
     client = nil
     if context.accessLog != nil { record.value.removeAll() }
+    (record.value.status, record.value.bodyBytes) = (0, 0)
     (requestPhase, responsePhase) = (.ready, .awaitingHead)
     requestBytes.value.removeAll()
     // What one large head or body needed is not kept for ever.
@@ -107,7 +125,9 @@ final class Exchange: StreamHandler {
     connection = nil
     isConnecting = false
     if !tried.isEmpty { tried.removeAll(keepingCapacity: true) }
-    hasReplayed = false
+    (isReplaying, replays, isWaiting, waitsUntil) = (false, 0, false, .never)
+    if setsCookie { setsCookie = false }
+    key = .none
     if responseInbox.value.capacityBytes > 0 { responseInbox.value = ByteBuffer() }
     responseRemaining = 0
     responseDecoder = nil
@@ -128,6 +148,7 @@ final class Exchange: StreamHandler {
     awaitsContinue = head.expectsContinue
     wantsUpgrade = head.wantsUpgrade
     if context.accessLog != nil { keepForLog(head, bytes) }
+    context.counters.value.exchanges += 1
     requestIsChunked = head.framing == .chunked
     if case .length(let count) = head.framing { requestRemaining = count }
     if requestIsChunked {
@@ -138,13 +159,15 @@ final class Exchange: StreamHandler {
       return replyLocally(status: 413, detail: "the request body is too large", reason: Reason.bodyTooLarge)
     }
     if answersMaxForwards(head, bytes) { return }
-    let endpoint = context.upstream.endpoints.next()
+    if !upstream.isRoundRobin { key = balanceKey(head, bytes) }
+    let chosen = upstream.select(key)
     context.requestRewrite.write(
       bytes, head, context.table.value,
       peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
-      authority: endpoint.authority, to: &requestBytes.value)
+      authority: chosen?.endpoint.authority ?? upstream.authority, to: &requestBytes.value)
     hostRange = context.requestRewrite.takeHostRange()
-    lease(endpoint)
+    guard let chosen else { return waitForEndpoint() }
+    lease(chosen)
     // With a body that has begun to come, the head goes out together with its first bytes.
     if requestPhase == .ready, connection != nil, !isConnecting, !hasBody || bytes.count == head.end {
       sendHead()
@@ -184,6 +207,7 @@ final class Exchange: StreamHandler {
     if let connection {
       self.connection = nil
       connection.stream.setReadMode(.head)
+      settle(status: record.value.status)
       let pool = connection.pool
       if upstreamIsReusable, requestIsComplete, !connection.stream.hasQueuedBytes {
         pool.giveBack(connection, idleLimit: upstreamIdleLimit)
@@ -227,6 +251,8 @@ final class Exchange: StreamHandler {
   func replyLocally(status: Int, detail: StaticString, reason: String) {
     precondition(responsePhase == .awaitingHead)
     discardConnection()
+    stopWaiting()
+    context.counters.value.localReplies += 1
     record.value.status = status
     record.value.reason = reason
     responsePhase = .complete
@@ -236,7 +262,8 @@ final class Exchange: StreamHandler {
     context.scratch.value.removeAll()
     LocalReply.write(
       status: status, detail: detail, date: context.clock.value.date, closes: !isPersistent,
-      saysKeepAlive: isHTTP10 && isPersistent, isHead: method == .head, to: &context.scratch.value)
+      saysKeepAlive: isHTTP10 && isPersistent, isHead: method == .head,
+      retryAfterSeconds: reason == Reason.noEndpoint ? 1 : nil, to: &context.scratch.value)
     if case .failed = client!.stream.write(context.scratch.value) { isPersistent = false }
     finish()
   }
@@ -244,6 +271,7 @@ final class Exchange: StreamHandler {
   /// The client cannot be answered any more, or not in full: lets both sides go.
   func cut(reason: String, byReset: Bool = false) {
     if record.value.reason == nil { record.value.reason = reason }
+    stopWaiting()
     discardConnection()
     writeLog()
     let client = self.client!
@@ -253,7 +281,21 @@ final class Exchange: StreamHandler {
     client.abort(byReset: byReset)
   }
 
+  /// The endpoint is done with this exchange.
+  /// - Parameter status: its own; 0 where it gave none.
+  func settle(status: Int) {
+    guard let local else { return }
+    self.local = nil
+    local.counters.value.bytesSent &+= UInt64(requestBodyBytes)
+    local.counters.value.bytesReceived &+= UInt64(record.value.bodyBytes)
+    let now = EventLoop.nanoseconds
+    // How long a tunnel or an event stream was open says nothing of how quick the endpoint is.
+    let isLatency = status != 101 && !isEventStream
+    upstream.finished(local, status: status, nanoseconds: isLatency ? now &- leasedAt : 0, at: now)
+  }
+
   func discardConnection() {
+    settle(status: responsePhase == .awaitingHead ? 0 : record.value.status)
     guard let connection else { return }
     self.connection = nil
     isConnecting = false
@@ -278,11 +320,13 @@ final class Exchange: StreamHandler {
       let clientStalled = client!.stream.hasQueuedBytes
       cut(reason: clientStalled ? Reason.clientStalled : Reason.upstreamStalled, byReset: clientStalled)
     case (.complete, _): leave(isPersistent: false, hasUnreadBody: true)
-    case (.awaitingHead, .ready) where isConnecting: connectFailed(.timedOut)
+    case (.awaitingHead, _) where isWaiting: noEndpointCame()
+    case (.awaitingHead, _) where isConnecting: connectFailed(.timedOut)
     case (.awaitingHead, .sending) where connection?.stream.hasQueuedBytes != true && !waitsForContinue:
       // The body stopped coming: the client's fault, and the one who waits is the origin.
       replyLocally(status: 408, detail: "the request body stopped coming", reason: Reason.bodyTimeout)
     case (.awaitingHead, _):
+      if let local { upstream.failed(local, "no answer in time") }
       replyLocally(
         status: verdict.reply ?? 504, detail: "the origin did not answer in time",
         reason: Reason.responseTimeout)
@@ -298,6 +342,7 @@ final class Exchange: StreamHandler {
     record.value.status = record.value.status == 0 ? 499 : record.value.status
     if Verdict.of(.downstreamGone, progress).keepsUpstream, let connection, !isConnecting {
       // Nothing was sent on it: it is as good as before.
+      settle(status: 0)
       self.connection = nil
       connection.pool.giveBack(connection, idleLimit: nil)
     }

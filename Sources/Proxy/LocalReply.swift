@@ -8,7 +8,7 @@ enum LocalReply {
   ///   - isHead: answers HEAD, so the body is left out and only its length told.
   static func write(
     status: Int, detail: StaticString, date: borrowing ByteBuffer, closes: Bool, saysKeepAlive: Bool = false,
-    isHead: Bool = false, to out: inout ByteBuffer
+    isHead: Bool = false, retryAfterSeconds: Int? = nil, to out: inout ByteBuffer
   ) {
     let phrase = reasonPhrase(status)
     // "NNN Phrase: detail\n"
@@ -20,6 +20,10 @@ enum LocalReply {
     out.append("\r\nDate: ")
     out.append(date)
     if status == 405 { out.append("\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS") }
+    if let retryAfterSeconds {
+      out.append("\r\nRetry-After: ")
+      out.append(decimal: retryAfterSeconds)
+    }
     out.append("\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
     out.append(decimal: bodyCount)
     if closes {
@@ -41,6 +45,7 @@ enum LocalReply {
     switch status {
     case 200: "OK"
     case 400: "Bad Request"
+    case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 408: "Request Timeout"
     case 413: "Content Too Large"

@@ -1,4 +1,4 @@
-internal import Base
+public import Base
 internal import HTTP1
 public import Observe
 public import Reactor
@@ -10,7 +10,9 @@ public import Upstream
 public final class ProxyContext: ListenerHandler {
   public let loop: EventLoop
   let settings: ProxySettings
-  let upstream: Upstream
+  /// Where requests go; the first is the only one where there are no routes.
+  let upstreams: [Upstream]
+  let counters = Confined(ProxyCounters())
   let accessLog: AccessLog?
   let budget: ConnectionBudget
   let requestRewrite: RequestRewrite
@@ -30,23 +32,35 @@ public final class ProxyContext: ListenerHandler {
   private var acceptRetry: RepeatingTimer?
   private var shedCursor = 0
   private(set) var isDraining = false
+  /// Once draining: until when an idle connection may still ask something.
+  private(set) var drainsIdleUntil = Instant.never
+  /// Exchanges for which there is no endpoint just now, the longest waiting first.
+  private var waiting: [Exchange] = []
+  private var waitTimer: RepeatingTimer?
+  private var isWaking = false
+  private static let waitingMax = 1024
+  private static let waitTick = Interval.milliseconds(100)
+  /// So many try again at each tick, until one succeeds.
+  private static let probesMax = 8
   private var onDrained: (() -> Void)?
   /// Called with what an operator should know; at most once a second for each kind of trouble.
   private let report: (String) -> Void
   private var lastReport = Instant(milliseconds: 0)
 
   public init(
-    settings: ProxySettings, upstream: Upstream, accessLog: AccessLog?, budget: ConnectionBudget,
+    settings: ProxySettings, upstreams: [Upstream], accessLog: AccessLog?, budget: ConnectionBudget,
     on loop: EventLoop, report: @escaping (String) -> Void
   ) {
     self.loop = loop
     self.settings = settings
-    self.upstream = upstream
+    precondition(!upstreams.isEmpty)
+    self.upstreams = upstreams
     self.accessLog = accessLog
     self.budget = budget
     self.report = report
     requestRewrite = RequestRewrite(settings)
     responseRewrite = ResponseRewrite(settings)
+    for upstream in upstreams { upstream.onChange = { [unowned self] in wakeWaiting(.max) } }
   }
 
   /// Gives this context a listener whose handler it is.
@@ -66,6 +80,7 @@ public final class ProxyContext: ListenerHandler {
   public func listener(_ listener: SocketListener, didAccept stream: SocketStream) {
     let connection = ClientConnection(stream, context: self)
     budget.take()
+    counters.value.accepted += 1
     connection.registryIndex = connections.count
     connections.append(connection)
     connection.start()
@@ -74,7 +89,7 @@ public final class ProxyContext: ListenerHandler {
   public func listener(_ listener: SocketListener, didFail error: UVError) {
     warn("cannot accept connections: \(error)")
     // Ours to give: idle upstream connections hold descriptors too.
-    _ = upstream.dropIdleConnection()
+    _ = dropIdleConnection()
     retryAcceptSoon()
   }
 
@@ -139,16 +154,79 @@ public final class ProxyContext: ListenerHandler {
     }
   }
 
+  // MARK: Waiting for an endpoint
+
+  /// Lets `exchange` wait. `false` when too many do.
+  func enqueue(_ exchange: Exchange) -> Bool {
+    guard waiting.count < ProxyContext.waitingMax else { return false }
+    waiting.append(exchange)
+    if waitTimer == nil {
+      waitTimer = RepeatingTimer(every: ProxyContext.waitTick, on: loop) { [unowned self] in
+        wakeWaiting(ProxyContext.probesMax)
+      }
+      waitTimer?.unreference()
+    }
+    return true
+  }
+
+  func dequeue(_ exchange: Exchange) {
+    if let index = waiting.firstIndex(where: { $0 === exchange }) { waiting.remove(at: index) }
+  }
+
+  /// A connect succeeded: whoever waits may be served by the same endpoint.
+  @inline(__always) func endpointAnswered() {
+    if !waiting.isEmpty { wakeWaiting(2 * ProxyContext.probesMax) }
+  }
+
+  /// Lets up to `count` of those that wait try again, the longest waiting first.
+  private func wakeWaiting(_ count: Int) {
+    guard !waiting.isEmpty, !isWaking else { return }
+    // Those that must go on waiting queue up anew, behind the others.
+    isWaking = true
+    let woken = Array(waiting.prefix(count))
+    waiting.removeFirst(woken.count)
+    for exchange in woken where exchange.isWaiting { exchange.endpointMayBeThere() }
+    isWaking = false
+    if waiting.isEmpty {
+      waitTimer?.close()
+      waitTimer = nil
+    }
+  }
+
+  // MARK: Others
+
+  /// Frees a descriptor by closing an idle upstream connection, wherever there is one.
+  func dropIdleConnection() -> Bool { upstreams.contains { $0.dropIdleConnection() } }
+
+  /// Who a request is from: the peer, or whom trusted peers say they speak for, the last first.
+  func clientAddress(_ bytes: Span<UInt8>, _ client: ClientConnection) -> IPAddress? {
+    guard client.isTrusted else { return client.peer }
+    return ForwardedFor.client(bytes, table.value) { address in
+      settings.trustedProxies.contains { $0.contains(address) }
+    } ?? client.peer
+  }
+
+  /// What this loop counted, for those who show it.
+  public func snapshot() -> ProxySnapshot {
+    ProxySnapshot(
+      connections: connections.count, waiting: waiting.count, counters: counters.value,
+      upstreams: upstreams.map { $0.snapshot() })
+  }
+
   // MARK: Ending
 
-  /// Stops accepting, closes what is idle, lets exchanges finish. `onDrained` follows, once.
-  public func drain(_ onDrained: @escaping () -> Void) {
+  /// Stops accepting and lets exchanges finish; each answer says that it is the last of its connection.
+  /// `onDrained` follows, once.
+  ///
+  /// An idle connection is not closed at once, because its next request may be on its way already and
+  /// would meet a reset: it has `idleGrace` to make that one request.
+  public func drain(idleGrace: Interval, _ onDrained: @escaping () -> Void) {
     guard !isDraining else { return }
     isDraining = true
+    drainsIdleUntil = loop.now.advanced(by: idleGrace)
     self.onDrained = onDrained
-    closeListeners()
-    for connection in Array(connections) where connection.isIdle { connection.close() }
-    upstream.close()
+    closeListeners(takingPending: true)
+    for connection in Array(connections) where connection.isIdle { connection.drainIdle() }
     if connections.isEmpty { drained() }
   }
 
@@ -160,19 +238,26 @@ public final class ProxyContext: ListenerHandler {
     closeListeners()
     let count = connections.count
     for connection in Array(connections) { connection.cut() }
-    upstream.close()
+    closeUpstreams()
     return count
   }
 
-  private func closeListeners() {
+  private func closeListeners(takingPending: Bool = false) {
     spareExchanges.value = []
-    for listener in listeners { listener.close() }
+    for listener in listeners { listener.close(takingPending: takingPending) }
     listeners = []
     acceptRetry?.close()
     acceptRetry = nil
   }
 
+  private func closeUpstreams() {
+    for upstream in upstreams { upstream.close() }
+    waitTimer?.close()
+    waitTimer = nil
+  }
+
   private func drained() {
+    closeUpstreams()
     let action = onDrained
     onDrained = nil
     action?()

@@ -22,6 +22,8 @@ package final class ResponseRewrite {
     var isUpgrade = false
     /// The client would not know what a transfer coding is (RFC 9112 §6.1).
     var isHTTP10 = false
+    /// A whole `Set-Cookie` line that leads the client back to its endpoint.
+    var cookie: [UInt8]?
 
     package init(
       encoding: BodyEncoding, addsChunked: Bool = false, closes: Bool = false, saysKeepAlive: Bool = false,
@@ -106,6 +108,7 @@ package final class ResponseRewrite {
         out.append(date)
         out.append("\r\n")
       }
+      if let cookie = connection.cookie { out.append(contentsOf: cookie) }
       if connection.addsChunked { out.append("Transfer-Encoding: chunked\r\n") }
       if connection.closes {
         out.append("Connection: close\r\n")

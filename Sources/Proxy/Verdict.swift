@@ -26,9 +26,9 @@ struct Verdict: Equatable {
     case never
     /// On another endpoint: this one has seen nothing.
     case anotherEndpoint
-    /// On a fresh connection to the same endpoint, if the connection was a reused one and the request
-    /// can be sent twice: the stale keep-alive race.
-    case onReusedConnection
+    /// On a fresh connection, if the request can be sent twice: to the same endpoint where the connection
+    /// was a reused one (the stale keep-alive race), else to another, within the budget.
+    case whereSafe
   }
   /// The status to answer with; `nil` when it is too late for one or nobody is left to read it.
   var reply: Int?
@@ -48,7 +48,7 @@ struct Verdict: Equatable {
     case (.upstreamGone, .beforeRequestHead):
       Verdict(reply: 502, retry: .anotherEndpoint, keepsDownstream: true)
     case (.upstreamGone, .beforeResponseHead):
-      Verdict(reply: 502, retry: .onReusedConnection, keepsDownstream: true)
+      Verdict(reply: 502, retry: .whereSafe, keepsDownstream: true)
     // The status is gone already; a cut connection is the only way left to say that this is not all.
     case (.upstreamGone, .duringBody): Verdict()
     // It said all it had to say before it went.
@@ -70,6 +70,7 @@ enum Reason {
   static let bodyTooLarge = "body_too_large"
   static let connectFailed = "connect_failed"
   static let connectTimeout = "connect_timeout"
+  static let noEndpoint = "no_endpoint"
   static let noDescriptors = "no_descriptors"
   static let upstreamClosed = "upstream_closed"
   static let upstreamStalled = "upstream_stalled"

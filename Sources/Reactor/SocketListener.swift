@@ -99,12 +99,25 @@ public protocol ListenerHandler: AnyObject {
   }
 
   /// Idempotent. Nothing more is accepted.
-  public func close() {
+  /// - Parameter takingPending: accepts first what waits in the kernel's backlog, which closing would reset.
+  public func close(takingPending: Bool = false) {
     guard phase == .open else { return }
+    if takingPending { takePending() }
     phase = .closing
     handler = nil
     shared = nil
     unsafe uv_close(clibuv_stream_handle(handle), listenerDidClose)
+  }
+
+  private func takePending() {
+    if holdsConnection { arrived(0) }
+    while !holdsConnection, let handler, handler.listenerShouldAccept(self) {
+      let descriptor = unsafe clibuv_accept(handle)
+      guard descriptor >= 0 else { return }
+      if let stream = SocketStream(taking: descriptor, isPipe: isUnix, on: loop) {
+        handler.listener(self, didAccept: stream)
+      }
+    }
   }
 
   fileprivate func arrived(_ status: Int32) {

@@ -81,6 +81,20 @@ public enum WriteOutcome {
     }
   }
 
+  /// Takes a connected descriptor over. `nil` when libuv refuses it; it is closed then.
+  convenience init?(taking descriptor: Int32, isPipe: Bool, on loop: EventLoop) {
+    self.init(isPipe: isPipe, phase: .open, on: loop)
+    let status =
+      isPipe
+      ? unsafe uv_pipe_open(clibuv_stream_pipe(handle), descriptor)
+      : unsafe uv_tcp_open(clibuv_stream_tcp(handle), descriptor)
+    guard status == 0 else {
+      clibuv_close_descriptor(descriptor)
+      close()
+      return nil
+    }
+  }
+
   /// A stream towards `address`. `connect` begins; `streamDidConnect` or `streamDidEnd` follows.
   public convenience init(towards address: SocketAddress, on loop: EventLoop) {
     let isPipe = if case .unix = address { true } else { false }

@@ -1,3 +1,4 @@
+public import Admin
 internal import Base
 public import Configuration
 internal import Logging
@@ -32,6 +33,7 @@ public final class Server {
   private let control: Control
   private let handlesSignals: Bool
   private let onStart: ([SocketAddress]) -> Void
+  private let onAdminStart: (SocketAddress) -> Void
   private let logger: Logger
   private let loop: EventLoop
   private let mainMail = Mailbox<(index: Int, event: Worker.Event)>()
@@ -41,6 +43,12 @@ public final class Server {
   private var signals: [SignalWatcher] = []
   private var timers: [RepeatingTimer] = []
   private var logWriter: (writer: LogWriter, thread: LoopThread)?
+  private var directories: [EndpointDirectory] = []
+  private var awaitedDirectories = 0
+  private var admin: AdminServer?
+  private var gatherings = Gatherings()
+  private var connectionsMax = 0
+  private let startedAt: Instant
   private var liveWorkers = 0
   private var cutConnections = 0
   private var isStopping = false
@@ -58,16 +66,21 @@ public final class Server {
 
   /// - Parameters:
   ///   - control: stops the server from other threads, once `onStart` was called.
+  ///   - onAdminStart: called with the address of the admin listener, before `onStart`.
   ///   - onStart: called with the bound addresses when every worker accepts.
   public init(
-    _ settings: Settings, control: Control, handlesSignals: Bool, onStart: @escaping ([SocketAddress]) -> Void
+    _ settings: Settings, control: Control, handlesSignals: Bool,
+    onAdminStart: @escaping (SocketAddress) -> Void = { _ in },
+    onStart: @escaping ([SocketAddress]) -> Void
   ) throws(UVError) {
     self.settings = settings
     self.control = control
     self.handlesSignals = handlesSignals
     self.onStart = onStart
+    self.onAdminStart = onAdminStart
     logger = EventLog.logger(settings.log)
     loop = try EventLoop()
+    startedAt = loop.now
   }
 
   /// Runs until drained. Returns the exit code.
@@ -84,12 +97,7 @@ public final class Server {
       }
     }
     if handlesSignals { watchSignals() }
-    OriginResolver.resolve(settings.upstream.origins, on: loop) { [unowned self] result in
-      switch result {
-      case .failure(let error): fail(error.description)
-      case .success(let endpoints): start(endpoints, descriptors: descriptors)
-      }
-    }
+    startDirectories { [unowned self] in start(descriptors: descriptors) }
     loop.run()
     for thread in threads { thread.join() }
     if let logWriter {
@@ -101,13 +109,39 @@ public final class Server {
       }
     }
     worker = nil
+    directories = []
+    admin = nil
     loop.close()
     return exitCode
   }
 
   // MARK: Start
 
-  private func start(_ endpoints: [Endpoint], descriptors: Int) {
+  /// Looks at every origin at once; goes on when the first answers are in, or soon after.
+  private func startDirectories(_ onStarted: @escaping () -> Void) {
+    let upstreams = settings.upstreams
+    awaitedDirectories = upstreams.count
+    for (index, upstream) in upstreams.enumerated() {
+      directories.append(
+        EndpointDirectory(
+          index: index, name: upstream.name, upstream.settings, on: loop,
+          publish: { [unowned self] set in tell(.endpoints(index: index, set)) },
+          report: { [logger] event in
+            switch event {
+            case .info(let text): logger.info("\(text)")
+            case .warning(let text): logger.warning("\(text)")
+            }
+          }))
+    }
+    for directory in directories {
+      directory.start { [unowned self] in
+        awaitedDirectories -= 1
+        if awaitedDirectories == 0 { onStarted() }
+      }
+    }
+  }
+
+  private func start(descriptors: Int) {
     guard !isStopping else { return end() }
     do throws(UVError) {
       logWriter = try LogWriter.start(settings.log.accessLog)
@@ -122,15 +156,20 @@ public final class Server {
         return fail("SLUICE_LISTEN: cannot listen on unix:\(path): \(error)")
       }
     }
+    let mainMail = self.mainMail
+    let budget = ConnectionBudget(wanted: settings.proxy.connectionsMax, descriptors: descriptors)
+    connectionsMax = budget.limit
     let parts = WorkerParts(
-      settings: settings, endpoints: EndpointSet(endpoints),
-      budget: ConnectionBudget(wanted: settings.proxy.connectionsMax, descriptors: descriptors),
-      unixSockets: unixSockets, logWriter: logWriter?.writer, logger: logger)
+      settings: settings, upstreams: settings.upstreams, sets: directories.map(\.current),
+      // Through the mail for the first worker as well: nobody is called back while calling.
+      find: { mainMail.post((0, .found($0))) },
+      budget: budget, unixSockets: unixSockets, logWriter: logWriter?.writer, logger: logger)
     let mail = Mailbox<Worker.Command>()
     let first = Worker(parts, on: loop, mailbox: mail) { [unowned self] in received($0, from: 0) }
     worker = first
     workerMail.append(mail)
     liveWorkers = 1
+    guard startAdmin() else { return }
     let bound: [SocketAddress]
     do throws(ListenError) {
       bound = try first.listen(on: settings.listen, unixSockets)
@@ -184,20 +223,22 @@ public final class Server {
   }
 
   private var endpointText: String {
-    let names = settings.upstream.origins.map { origin in
-      switch origin.location {
-      case .host(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-      case .unix(let path): "unix:\(path)"
-      }
-    }
-    return "upstream " + names.joined(separator: ", ")
+    let upstreams = settings.upstreams
+    guard upstreams.count == 1 else { return "\(upstreams.count) upstreams" }
+    return "upstream " + upstreams[0].settings.origins.map(\.description).joined(separator: ", ")
   }
 
   private func received(_ event: Worker.Event, from index: Int) {
     switch event {
     case .started:
+      // What was posted before it opened its mailbox went nowhere.
+      for directory in directories {
+        workerMail[index].post(.endpoints(index: directory.index, directory.current))
+      }
       awaitedWorkers -= 1
       announceWhenStarted()
+    case .found(let finding): directories[finding.upstream].received(finding)
+    case .counted(let number, let counted): gatherings.received(number, from: index, counted)
     case .failed(let reason): fail("worker \(index): \(reason)")
     case .ended(let cut):
       cutConnections += cut
@@ -222,7 +263,10 @@ public final class Server {
         if isStopping { cut() } else { drain(because: "SIGINT") }
       },
       SignalWatcher(.quit, on: loop) { [unowned self] in cut() },
-      SignalWatcher(.hangUp, on: loop) { [unowned self] in logWriter?.writer.reopen() },
+      SignalWatcher(.hangUp, on: loop) { [unowned self] in
+        logWriter?.writer.reopen()
+        for directory in directories { directory.resolveNow() }
+      },
     ]
   }
 
@@ -260,9 +304,76 @@ public final class Server {
     } else if exitCode == ExitCode.clean {
       logger.info("drained, bye")
     }
+    admin?.close()
+    for directory in directories { directory.close() }
     for timer in timers { timer.close() }
     for signal in signals { signal.close() }
     mainMail.close()
     control.mailbox.close()
+  }
+}
+
+// MARK: Admin
+
+extension Server: AdminSource {
+  public var isDraining: Bool { isStopping }
+
+  public var groups: [AdminSnapshot.Group] {
+    directories.map { AdminSnapshot.Group(name: $0.name, statuses: $0.statuses, problem: $0.problem) }
+  }
+
+  public func gather(_ completion: @escaping (AdminSnapshot) -> Void) {
+    let number = gatherings.begin(liveWorkers) { [unowned self] loops in
+      completion(
+        AdminSnapshot(
+          version: Version.text, uptime: loop.now.since(startedAt), isDraining: isStopping, loops: loops,
+          groups: groups, connectionsMax: connectionsMax))
+    }
+    tell(.count(number))
+  }
+
+  /// `false` when it failed, which has been told.
+  private func startAdmin() -> Bool {
+    guard let address = settings.adminListen else { return true }
+    let server = AdminServer(self, on: loop) { [logger] in logger.warning("\($0)") }
+    do throws(UVError) {
+      let bound = try server.listen(on: address)
+      admin = server
+      onAdminStart(bound)
+      return true
+    } catch {
+      fail("SLUICE_ADMIN_LISTEN: cannot listen on \(address): \(error)")
+      return false
+    }
+  }
+}
+
+/// Questions to all loops that wait for their answers.
+private struct Gatherings {
+  private struct Gathering {
+    var missing: Int
+    var loops: [(index: Int, AdminSnapshot.Loop)] = []
+    let completion: ([AdminSnapshot.Loop]) -> Void
+  }
+
+  private var open: [Int: Gathering] = [:]
+  private var nextNumber = 0
+
+  mutating func begin(_ count: Int, _ completion: @escaping ([AdminSnapshot.Loop]) -> Void) -> Int {
+    nextNumber += 1
+    // A loop that ended meanwhile never answers.
+    open = open.filter { $0.key > nextNumber - 64 }
+    open[nextNumber] = Gathering(missing: count, completion: completion)
+    return nextNumber
+  }
+
+  mutating func received(_ number: Int, from index: Int, _ loop: AdminSnapshot.Loop) {
+    guard var gathering = open[number] else { return }
+    gathering.loops.append((index, loop))
+    gathering.missing -= 1
+    open[number] = gathering.missing > 0 ? gathering : nil
+    if gathering.missing <= 0 {
+      gathering.completion(gathering.loops.sorted { $0.index < $1.index }.map { $0.1 })
+    }
   }
 }

@@ -1,3 +1,4 @@
+internal import Admin
 internal import Base
 internal import Configuration
 internal import Logging
@@ -9,7 +10,12 @@ internal import Upstream
 /// What every worker is made from.
 struct WorkerParts: Sendable {
   let settings: Settings
-  let endpoints: EndpointSet
+  /// Name and settings of each upstream.
+  let upstreams: [(name: String, settings: UpstreamSettings)]
+  /// The endpoints of each, at the start.
+  let sets: [EndpointSet]
+  /// Tells what requests find out about endpoints.
+  let find: @Sendable (Finding) -> Void
   let budget: ConnectionBudget
   let unixSockets: [UnixListenerSocket]
   let logWriter: LogWriter?
@@ -18,10 +24,18 @@ struct WorkerParts: Sendable {
 
 /// One loop with its listeners and its share of the connections.
 final class Worker {
-  enum Command: Sendable { case drain, cut }
+  enum Command: Sendable {
+    case drain, cut
+    /// The list of upstream `index` in force from now on.
+    case endpoints(index: Int, EndpointSet)
+    /// Asks for what was counted; the number comes back with the answer.
+    case count(Int)
+  }
   enum Event: Sendable {
     case started
     case failed(String)
+    case found(Finding)
+    case counted(Int, AdminSnapshot.Loop)
     /// All connections are gone; so many of them were cut.
     case ended(cut: Int)
   }
@@ -30,6 +44,11 @@ final class Worker {
   private let context: ProxyContext
   private let accessLog: AccessLog?
   private let mailbox: Mailbox<Command>
+  private let upstreams: [Upstream]
+  private let idleGrace: Interval
+  private static let idleGraceMax = Interval.seconds(2)
+  private var lag = LoopLag(at: EventLoop.nanoseconds)
+  private var lagTimer: RepeatingTimer?
   private var flushTimer: RepeatingTimer?
   private var hasEnded = false
   private let report: (Event) -> Void
@@ -42,16 +61,29 @@ final class Worker {
     self.report = report
     accessLog = parts.logWriter.map { AccessLog(format: parts.settings.log.format, sink: $0) }
     let logger = parts.logger
+    upstreams = parts.upstreams.enumerated().map { index, upstream in
+      Upstream(
+        index: index, name: upstream.name, parts.sets[index],
+        settings: upstream.settings, workers: parts.settings.workers, on: loop, report: parts.find)
+    }
+    idleGrace = min(Worker.idleGraceMax, Interval(milliseconds: parts.settings.drainTimeout.milliseconds / 2))
     context = ProxyContext(
-      settings: parts.settings.proxy,
-      upstream: Upstream(parts.endpoints, settings: parts.settings.upstream, on: loop), accessLog: accessLog,
+      settings: parts.settings.proxy, upstreams: upstreams, accessLog: accessLog,
       budget: parts.budget, on: loop, report: { logger.warning("\($0)") })
     mailbox.open(on: loop) { [unowned self] command in
       switch command {
       case .drain: drain()
       case .cut: cut()
+      case .endpoints(let index, let set): upstreams[index].apply(set)
+      case .count(let number):
+        self.report(
+          .counted(number, AdminSnapshot.Loop(proxy: context.snapshot(), lagMilliseconds: lag.milliseconds)))
       }
     }
+    lagTimer = RepeatingTimer(every: LoopLag.interval, on: loop) { [unowned self] in
+      lag.ticked(at: EventLoop.nanoseconds)
+    }
+    lagTimer?.unreference()
     if let accessLog {
       flushTimer = RepeatingTimer(every: .milliseconds(200), on: loop) { accessLog.flush() }
       flushTimer?.unreference()
@@ -88,7 +120,7 @@ final class Worker {
     return all.contains { if case .ip(let other, port) = $0 { other.isV4 } else { false } }
   }
 
-  func drain() { context.drain { [unowned self] in end(cut: 0) } }
+  func drain() { context.drain(idleGrace: idleGrace) { [unowned self] in end(cut: 0) } }
 
   func cut() { end(cut: context.cut()) }
 
@@ -97,6 +129,7 @@ final class Worker {
     hasEnded = true
     accessLog?.flush()
     flushTimer?.close()
+    lagTimer?.close()
     mailbox.close()
     report(.ended(cut: cut))
   }

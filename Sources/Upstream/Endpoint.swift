@@ -1,9 +1,10 @@
 public import Reactor
 
-/// One address inside an upstream. Immutable and shared by all loops.
+/// One address inside an upstream. Immutable and shared by all loops; it is the same object for as long
+/// as the address stays.
 public final class Endpoint: Sendable {
-  /// The place in its set, and in each loop's table of connection pools.
-  public let index: Int
+  /// Unlike that of any other endpoint of the process, ever.
+  public let id: Int
   public let address: SocketAddress
   /// The address as text, for logs. Never for answers: clients learn nothing of what is behind us.
   public let name: String
@@ -11,9 +12,9 @@ public final class Endpoint: Sendable {
   public let authority: String
   public let weight: Int
 
-  public init(index: Int, address: SocketAddress, authority: String, weight: Int) {
+  public init(id: Int, address: SocketAddress, authority: String, weight: Int) {
     precondition(weight >= 1)
-    self.index = index
+    self.id = id
     self.address = address
     self.name = address.description
     self.authority = authority

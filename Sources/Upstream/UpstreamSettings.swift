@@ -1,7 +1,7 @@
 public import Base
 
 /// One entry of the list of origins, before its name is resolved.
-public struct OriginSettings: Hashable, Sendable {
+public struct OriginSettings: Hashable, Sendable, CustomStringConvertible {
   public enum Location: Hashable, Sendable {
     /// A name or a literal address (without brackets), and a port.
     case host(String, port: UInt16)
@@ -16,6 +16,14 @@ public struct OriginSettings: Hashable, Sendable {
     precondition(weight >= 1)
     self.location = location
     self.weight = weight
+  }
+
+  /// As it is written in the environment.
+  public var description: String {
+    switch location {
+    case .host(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
   }
 
   /// The entry as a `Host` value: RFC 9110 §7.2, the port left out where it is 80. `localhost` for a
@@ -37,6 +45,12 @@ public struct UpstreamSettings: Sendable {
   public var idleTimeout = Interval.seconds(30)
   /// Idle connections kept for each endpoint on each loop.
   public var idleConnectionsMax = 512
+  public var balance = Balance.roundRobin
+  public var health = HealthSettings()
+  /// How often names are looked up anew.
+  public var resolveInterval = Interval.seconds(2)
+  /// What makes the tokens of cookies unforgeable; empty for a key made from the configuration.
+  public var stickySecret = ""
 
   public init(origins: [OriginSettings]) { self.origins = origins }
 }

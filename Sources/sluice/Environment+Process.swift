@@ -19,3 +19,24 @@ extension Environment {
     return Environment(entries: entries)
   }
 }
+
+/// Files that are read once, before anything runs.
+enum SmallFile {
+  private static let bytesMax = 64 * 1024
+
+  /// The content as text; `nil` where it cannot be read, is too large or is no UTF-8.
+  static func text(_ path: String) -> String? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { _ = close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while bytes.count <= bytesMax {
+      let count = unsafe read(descriptor, &buffer, buffer.count)
+      if count < 0 { return nil }
+      if count == 0 { return String(validating: bytes, as: UTF8.self) }
+      bytes += buffer[..<count]
+    }
+    return nil
+  }
+}

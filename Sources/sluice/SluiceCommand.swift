@@ -18,7 +18,12 @@ struct SluiceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sluice", version: "sluice \(Version.text)", helpNames: [])
 
+  /// Asks a running Sluice instead of being one.
+  enum Question: String, ExpressibleByArgument { case healthcheck }
+
   @Flag(exclusivity: .exclusive) var mode: Mode?
+
+  @Argument var question: Question?
 
   static func main() { Glibc.exit(perform(Array(CommandLine.arguments.dropFirst()))) }
 
@@ -45,13 +50,16 @@ struct SluiceCommand: ParsableCommand {
     return command.start(in: Environment.ofProcess(), cores: EventLoop.coreCount)
   }
 
-  private func start(in environment: Environment, cores: Int) -> Int32 {
+  private func start(in process: Environment, cores: Int) -> Int32 {
+    let (environment, unread) = process.readingSecretFiles(SmallFile.text)
     let settings: Settings
     do throws(SettingsErrors) {
       settings = try Settings(environment: environment, cores: cores)
     } catch {
-      return SluiceCommand.refuse(error.errors.map(\.description))
+      return SluiceCommand.refuse((unread + error.errors).map(\.description))
     }
+    guard unread.isEmpty else { return SluiceCommand.refuse(unread.map(\.description)) }
+    if question == .healthcheck { return HealthQuestion.ask(settings) }
     switch mode {
     case nil: return Server.run(settings)
     case .check:

@@ -34,6 +34,21 @@ import Testing
     try origin.wait("the idle connection to end") { $0.endedCount == 1 }
   }
 
+  @Test func `an idle connection may ask once more while a drain goes on`() throws {
+    let origin = try origin(Gate())
+    let proxy = try ProxyUnderTest(origin)
+    let client = try proxy.connect()
+    #expect(try client.exchange(head("GET /1")).text == "/1")
+    proxy.drain()
+    try waitUntilRefused(proxy)
+    // The client could not know: its request must not meet a reset.
+    let response = try client.exchange(head("GET /2"))
+    #expect(response.text == "/2")
+    #expect(response["Connection"] == "close")
+    #expect(try client.readToEnd() == ([], .closed))
+    #expect(try proxy.exitCode() == 0)
+  }
+
   @Test func `a drain lets an exchange finish, tells the client to go and ends with 0`() throws {
     let gate = Gate()
     let origin = try origin(gate)

@@ -1,3 +1,5 @@
+import Configuration
+import Proxy
 import TestSupport
 import Testing
 
@@ -123,20 +125,53 @@ import Testing
     #expect(try client.exchange(head("POST /x", "Content-Length: 2") + "hi").text == "POST hi")
   }
 
-  @Test func `a fresh connection that fails is not tried again`() throws {
+  @Test(arguments: [(0, 1), (1, 2), (2, 3)])
+  func `an idempotent request that fails on fresh connections is tried as often as the setting says`(
+    retries: Int, connections: Int
+  ) throws {
     let origin = try ScriptedOrigin { connection in _ = try connection.readRequest() }
-    let proxy = try ProxyUnderTest(origin)
+    let proxy = try ProxyUnderTest(origin) { $0.proxy.retries = retries }
     #expect(try proxy.exchange(head()).status == 502)
-    #expect(origin.connectionCount == 1)
+    #expect(origin.connectionCount == connections)
   }
 
-  @Test func `the second try is the last`() throws {
+  @Test(arguments: ["GET", "PUT"]) func `a request whose connection breaks goes on to another endpoint`(
+    _ method: String
+  ) throws {
+    let bad = try ScriptedOrigin { connection in
+      _ = try connection.readRequest()
+      connection.reset()
+    }
+    let good = try ScriptedOrigin { ok("\($0.method) \($0.text)") }
+    let proxy = try ProxyUnderTest(bad, good) { $0.proxy.hostPolicy = .upstream }
+    let client = try proxy.connect()
+    for _ in 0..<4 {
+      let response = try client.exchange(head("\(method) /x", "Content-Length: 5") + "hello")
+      #expect(response.text == "\(method) hello")
+    }
+    // The name of the endpoint that answers, not of the one that was asked first.
+    #expect(good.requests.allSatisfy { $0["host"] == "127.0.0.1:\(good.port)" })
+  }
+
+  @Test func `a POST that an origin may have seen is not sent again`() throws {
+    let bad = try ScriptedOrigin { connection in
+      _ = try connection.readRequest()
+      connection.reset()
+    }
+    let good = try ScriptedOrigin { ok($0.text) }
+    let proxy = try ProxyUnderTest(bad, good)
+    let client = try proxy.connect()
+    #expect(try client.exchange(head("POST /x", "Content-Length: 5") + "hello").status == 502)
+    #expect(good.requests.isEmpty)
+  }
+
+  @Test func `a reused connection that fails is free, the others are counted`() throws {
     let origin = try ScriptedOrigin { connection in
       _ = try connection.readRequest()
       if connection.index == 0 { try connection.send(ok("first")) }
       if connection.index == 0 { _ = try connection.readRequest() }
     }
-    let proxy = try ProxyUnderTest(origin)
+    let proxy = try ProxyUnderTest(origin) { $0.proxy.retries = 0 }
     let client = try proxy.connect()
     _ = try client.exchange(head())
     #expect(try client.exchange(head()).status == 502)

@@ -20,7 +20,7 @@ import Testing
       verdict: Verdict(reply: 502, retry: .anotherEndpoint, keepsDownstream: true)),
     Cell(
       fault: .upstreamGone, progress: .beforeResponseHead,
-      verdict: Verdict(reply: 502, retry: .onReusedConnection, keepsDownstream: true)),
+      verdict: Verdict(reply: 502, retry: .whereSafe, keepsDownstream: true)),
     Cell(fault: .upstreamGone, progress: .duringBody, verdict: Verdict()),
     Cell(fault: .upstreamGone, progress: .afterBody, verdict: Verdict(keepsDownstream: true)),
     Cell(

@@ -18,19 +18,23 @@ public final class ProxyUnderTest: Sendable {
   private let phase = Waitable(Phase.starting)
   private let control = Server.Control()
   public let addresses: [SocketAddress]
+  private let adminAddress = Waitable<SocketAddress?>(nil)
+  /// Where the admin listener is; `nil` where the settings have none.
+  public var admin: SocketAddress? { adminAddress.value }
 
   /// Starts it and waits until every worker accepts.
   public init(_ settings: Settings, configure: (inout Settings) -> Void = { _ in }) throws {
     var settings = settings
     configure(&settings)
     let given = settings
-    let (phase, control) = (phase, control)
+    let (phase, control, adminAddress) = (phase, control, adminAddress)
     Thread.detachNewThread {
       let code: Int32
       do throws(UVError) {
-        let server = try Server(given, control: control, handlesSignals: false) { addresses in
-          phase.withLock { $0 = .running(addresses) }
-        }
+        let server = try Server(
+          given, control: control, handlesSignals: false,
+          onAdminStart: { address in adminAddress.withLock { $0 = address } },
+          onStart: { addresses in phase.withLock { $0 = .running(addresses) } })
         code = server.run()
       } catch {
         code = -1
@@ -60,6 +64,8 @@ public final class ProxyUnderTest: Sendable {
       upstream: UpstreamSettings(origins: locations.map { OriginSettings($0) }), workers: workers)
     settings.log.accessLog = .off
     settings.log.level = .critical
+    // Checks would be connections that a script does not expect.
+    settings.upstream.health.check = .none
     return settings
   }
 
@@ -74,6 +80,14 @@ public final class ProxyUnderTest: Sendable {
     let client = try connect()
     defer { client.close() }
     return try client.exchange(text, method: method)
+  }
+
+  /// What the admin listener says to a GET.
+  public func ask(_ path: String) throws -> WireResponse {
+    guard let admin else { throw WireError.ended("there is an admin listener") }
+    let client = try WireClient(admin)
+    defer { client.close() }
+    return try client.exchange("GET \(path) HTTP/1.1\r\nHost: admin\r\n\r\n")
   }
 
   /// As SIGTERM.

@@ -34,6 +34,7 @@ final class OriginConnection: StreamHandler, TimeoutHandler {
   private static let lingerTime = Interval.seconds(2)
   private static let headTimeout = Interval.seconds(30)
   /// Without any progress. Long: tests stall on purpose.
+  static let drainGrace = Interval.seconds(2)
   static let stallTimeout = Interval.seconds(300)
 
   let context: OriginLoop
@@ -132,8 +133,8 @@ final class OriginConnection: StreamHandler, TimeoutHandler {
       if !inbox.isEmpty {
         arm(OriginConnection.headTimeout)
       } else if context.isDraining {
-        // Promised to go on, but there is no next request to say it with.
-        endConnection()
+        // Promised to go on: there may be a next request to say it with.
+        arm(OriginConnection.drainGrace)
       }
     }
   }
@@ -284,10 +285,11 @@ final class OriginConnection: StreamHandler, TimeoutHandler {
     pause = nil
   }
 
-  /// The server is to end: closes if nothing is under way.
+  /// The server is to end: an idle connection has a moment for a request that may be on its way, whose
+  /// answer will be its last.
   func drain() {
     switch phase {
-    case .head where inbox.isEmpty: close()
+    case .head where inbox.isEmpty: arm(OriginConnection.drainGrace)
     case .tunnel: drainTunnel()
     case .head, .body, .waiting, .answering, .flushing, .closing, .cutting, .lingering, .closed: break
     }

@@ -118,10 +118,11 @@ final class OriginLoop: ListenerHandler {
 
   // MARK: Ending
 
-  /// Stops accepting, closes what is idle, lets exchanges finish. The loop then has nothing left to do.
+  /// Stops accepting and lets exchanges finish; idle connections have a moment for a last request. The loop
+  /// then has nothing left to do.
   func drain() {
     isDraining = true
-    closeListeners()
+    closeListeners(takingPending: true)
     for connection in Array(connections) { connection.drain() }
   }
 
@@ -136,8 +137,8 @@ final class OriginLoop: ListenerHandler {
     return wasBusy
   }
 
-  private func closeListeners() {
-    for entry in listeners { entry.listener.close() }
+  private func closeListeners(takingPending: Bool = false) {
+    for entry in listeners { entry.listener.close(takingPending: takingPending) }
     listeners = []
   }
 }

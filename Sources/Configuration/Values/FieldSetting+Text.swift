@@ -37,7 +37,7 @@ extension FieldSetting {
   }
 
   /// `tchar`, RFC 9110 §5.6.2.
-  private static func isTokenByte(_ byte: UInt8) -> Bool {
+  static func isTokenByte(_ byte: UInt8) -> Bool {
     if ASCII.isDigit(byte) || ASCII.lowercased(byte) &- 0x61 < 26 { return true }
     return "!#$%&'*+-.^_`|~".utf8.contains(byte)
   }

@@ -80,6 +80,18 @@ extension Reading {
       }, store: store)
   }
 
+  /// A text that nobody should guess.
+  static func secret(from lower: Int, store: @escaping Store<String>) -> Reading {
+    value(
+      "secret, at least \(lower) characters", expected: "at least \(lower) characters",
+      { text throws(Refusal) in
+        guard text.isEmpty || text.utf8.count >= lower else {
+          throw Refusal(text, "is too short to be a secret")
+        }
+        return text
+      }, store: store)
+  }
+
   static func onOff(store: @escaping Store<Bool>) -> Reading {
     value(
       "on or off", expected: "on or off",

@@ -1,4 +1,5 @@
 internal import Base
+internal import Digest
 internal import HTTP1
 
 /// Whether the answer came from a cache, as far as it says.
@@ -44,7 +45,7 @@ struct AnswerReader: ~Copyable {
   }
 
   mutating func read(
-    _ bytes: Span<UInt8>, method: Method, digest: BodyDigest?, in context: AnswerContext
+    _ bytes: Span<UInt8>, method: Method, digest: SHA256?, in context: AnswerContext
   ) -> Step {
     hasBegun = true
     var at = 0

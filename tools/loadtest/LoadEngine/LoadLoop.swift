@@ -54,6 +54,9 @@ final class LoadLoop {
   /// Requests count from here on.
   private var recordsFrom = UInt64.max
   private var endsAt = UInt64.max
+  /// What has not started by then does not start.
+  private var givesUpAt = UInt64.max
+  private static let graceNanoseconds: UInt64 = 1_000_000_000
   private var slotEndsAt = UInt64.max
   /// Requests that may still be begun.
   private var quota = Int.max
@@ -139,6 +142,7 @@ final class LoadLoop {
     recordsFrom = start + plan.warmup.milliseconds * 1_000_000
     slotEndsAt = recordsFrom + Slot.nanoseconds
     if let duration = plan.duration { endsAt = recordsFrom + duration.milliseconds * 1_000_000 }
+    if endsAt < .max { givesUpAt = endsAt + LoadLoop.graceNanoseconds }
     if let requests = plan.requests { quota = LoadLoop.share(requests, thread, plan.threads) }
     if let rate = plan.rate {
       schedule = Schedule(from: start, rate: rate, thread: thread, of: plan.threads)
@@ -208,8 +212,8 @@ final class LoadLoop {
     isDispatching = true
     defer { isDispatching = false }
     var now = EventLoop.nanoseconds
-    // What is due at the very end may start a little after it; what had to wait until then may not.
-    while quota > 0, schedule.due <= now, schedule.due < endsAt, now < endsAt || !isStarved {
+    // What was due in time may start a little after the end, where a connection is free by then.
+    while quota > 0, schedule.due <= now, schedule.due < endsAt, now < givesUpAt {
       let due = schedule.due
       guard inFlight < connections, startNext(at: due) else {
         isStarved = true
@@ -229,7 +233,7 @@ final class LoadLoop {
     }
     if schedule.due > now { isStarved = false }
     self.schedule = schedule
-    if quota > 0, schedule.due < endsAt, now < endsAt {
+    if quota > 0, schedule.due < endsAt {
       precisionTimer?.set(nanoseconds: schedule.due)
     } else {
       precisionTimer?.stop()

@@ -1,4 +1,5 @@
 internal import Base
+internal import Digest
 internal import HTTP1
 internal import Reactor
 
@@ -29,7 +30,7 @@ final class Wire: StreamHandler, TimeoutHandler {
   private var stream: SocketStream?
   private var phase = Phase.unconnected
   private let reader = Confined(AnswerReader())
-  private var digest: BodyDigest?
+  private var digest: SHA256?
   private var target: RequestTemplate
   private var hasRequest = false
   /// Addresses tried for this connect.
@@ -45,7 +46,7 @@ final class Wire: StreamHandler, TimeoutHandler {
     self.loop = loop
     target = loop.templates[0]
     addressIndex = number % site.addresses.count
-    if loop.plan.expectedDigest != nil { digest = BodyDigest() }
+    if loop.plan.expectedDigest != nil { digest = SHA256() }
     timer.setHandler(self)
   }
 

@@ -1,0 +1,117 @@
+internal import Base
+internal import Observe
+internal import Proxy
+internal import Upstream
+
+/// `/metrics`: everything that is counted, for Prometheus.
+enum MetricsPage {
+  static func write(_ snapshot: AdminSnapshot, to out: inout ByteBuffer) {
+    var text = PrometheusText()
+    process(snapshot, &text)
+    let groups = snapshot.groups.indices.map {
+      (snapshot.groups[$0].name, snapshot.endpoints($0), snapshot.gone($0))
+    }
+    requests(groups, &text)
+    connections(groups, &text)
+    conditions(groups, &text)
+    out.append(text.bytes)
+  }
+
+  private typealias Group = (name: String, endpoints: [AdminSnapshot.EndpointTotals], gone: EndpointCounters)
+
+  private static func process(_ snapshot: AdminSnapshot, _ text: inout PrometheusText) {
+    let clients = snapshot.clients
+    text.begin("sluice_info", .gauge, "The version that runs.")
+    text.sample([("version", snapshot.version)], 1)
+    text.begin("sluice_uptime_seconds", .gauge, "Time since the start.")
+    text.sample([], exactly: Double(snapshot.uptime.milliseconds) / 1000)
+    text.begin("sluice_draining", .gauge, "1 while the process finishes what is under way.")
+    text.sample([], snapshot.isDraining ? 1 : 0)
+    text.begin("sluice_client_connections", .gauge, "Client connections that are open.")
+    text.sample([], UInt64(snapshot.connections))
+    text.begin("sluice_client_connections_max", .gauge, "The most there may be.")
+    text.sample([], UInt64(snapshot.connectionsMax))
+    text.begin("sluice_client_connections_accepted_total", .counter, "Client connections accepted.")
+    text.sample([], clients.accepted)
+    text.begin("sluice_requests_total", .counter, "Requests whose head was understood.")
+    text.sample([], clients.exchanges)
+    text.begin(
+      "sluice_requests_refused_total", .counter, "Requests whose head was malformed or came too slowly.")
+    text.sample([], clients.refused)
+    text.begin(
+      "sluice_local_replies_total", .counter, "Requests answered by Sluice itself, such as 502 and 503.")
+    text.sample([], clients.localReplies)
+    text.begin("sluice_requests_waiting", .gauge, "Requests that wait for an endpoint to be available.")
+    text.sample([], UInt64(snapshot.waiting))
+    text.begin("sluice_loop_lag_seconds", .gauge, "How late a loop came to its timer, at worst, lately.")
+    for (index, loop) in snapshot.loops.enumerated() {
+      text.sample([("loop", "\(index)")], exactly: loop.lagMilliseconds / 1000)
+    }
+  }
+
+  private static func requests(_ groups: [Group], _ text: inout PrometheusText) {
+    text.begin("sluice_upstream_responses_total", .counter, "Responses by endpoint and class of status.")
+    each(groups) { labels, counters in
+      for status in 1...5 {
+        text.sample(labels + [("code", "\(status)xx")], counters.responses[status])
+      }
+    }
+    text.begin(
+      "sluice_upstream_unanswered_total", .counter, "Requests that ended without an answer of the endpoint.")
+    each(groups) { text.sample($0, $1.responses[0]) }
+    text.begin(
+      "sluice_upstream_latency_seconds", .histogram,
+      "From the choice of the endpoint to the end of its answer.")
+    each(groups) { text.sample($0, $1.latency) }
+    text.begin("sluice_upstream_requests_in_flight", .gauge, "Requests under way.")
+    each(groups) { text.sample($0, UInt64(max(0, $1.inFlight))) }
+    text.begin(
+      "sluice_upstream_failures_total", .counter, "Broken connections, missing and malformed answers.")
+    each(groups) { text.sample($0, $1.failures) }
+    text.begin(
+      "sluice_upstream_retries_total", .counter, "Requests sent again elsewhere because of the endpoint.")
+    each(groups) { text.sample($0, $1.retries) }
+    text.begin("sluice_upstream_sent_bytes_total", .counter, "Bytes of request bodies.")
+    each(groups) { text.sample($0, $1.bytesSent) }
+    text.begin("sluice_upstream_received_bytes_total", .counter, "Bytes of response bodies.")
+    each(groups) { text.sample($0, $1.bytesReceived) }
+  }
+
+  private static func connections(_ groups: [Group], _ text: inout PrometheusText) {
+    text.begin("sluice_upstream_connects_total", .counter, "Connections opened.")
+    each(groups) { text.sample($0, $1.connects) }
+    text.begin(
+      "sluice_upstream_connect_failures_total", .counter, "Connections refused, reset or not made in time.")
+    each(groups) { text.sample($0, $1.connectFailures) }
+    text.begin("sluice_upstream_connection_reuses_total", .counter, "Requests on a connection used before.")
+    each(groups) { text.sample($0, $1.reuses) }
+    text.begin("sluice_upstream_idle_connections", .gauge, "Connections kept for the next request.")
+    each(groups) { text.sample($0, UInt64($1.idleConnections)) }
+  }
+
+  private static func conditions(_ groups: [Group], _ text: inout PrometheusText) {
+    text.begin("sluice_endpoint_condition", .gauge, "1 for the condition that an endpoint is in.")
+    for group in groups {
+      for endpoint in group.endpoints {
+        for condition in EndpointCondition.allCases {
+          text.sample(
+            [
+              ("upstream", group.name), ("endpoint", endpoint.endpoint.name),
+              ("condition", condition.rawValue),
+            ],
+            endpoint.condition == condition ? 1 : 0)
+        }
+      }
+    }
+  }
+
+  /// Endpoints that are gone go on as one, so that no counter ever falls.
+  private static func each(_ groups: [Group], _ body: (PrometheusText.Labels, EndpointCounters) -> Void) {
+    for group in groups {
+      for endpoint in group.endpoints {
+        body([("upstream", group.name), ("endpoint", endpoint.endpoint.name)], endpoint.counters)
+      }
+      body([("upstream", group.name), ("endpoint", "gone")], group.gone)
+    }
+  }
+}

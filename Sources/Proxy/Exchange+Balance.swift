@@ -1,0 +1,93 @@
+internal import Base
+internal import HTTP1
+internal import Reactor
+internal import Upstream
+
+// Which endpoint: by what the request is told apart, and what to do when there is none.
+extension Exchange {
+  /// What the balance of this upstream goes by.
+  func balanceKey(_ head: RequestHead, _ bytes: Span<UInt8>) -> BalanceKey {
+    switch upstream.settings.balance {
+    case .roundRobin, .leastRequests, .twoChoices: return .none
+    case .hashIP:
+      guard let address = context.clientAddress(bytes, client!) else { return .none }
+      var hash = KeyHash()
+      for shift in stride(from: 56, through: 0, by: -8) {
+        hash.add(UInt8(truncatingIfNeeded: address.high >> UInt64(shift)))
+        hash.add(UInt8(truncatingIfNeeded: address.low >> UInt64(shift)))
+      }
+      return .hash(hash.finish())
+    case .hashURI: return .hash(Exchange.hash(bytes, head.pathRange))
+    case .hashField(let name):
+      let wanted = Array(name.utf8)
+      for index in 0..<context.table.value.count {
+        let field = context.table.value[index]
+        if ASCII.equals(bytes, field.nameRange, wanted.span, 0..<wanted.count) {
+          return .hash(Exchange.hash(bytes, field.valueRange))
+        }
+      }
+      return .none
+    case .sticky(let cookie):
+      setsCookie = true
+      guard let token = cookieValue(Array(cookie.utf8), bytes), upstream.knows(token) else { return .none }
+      setsCookie = false
+      return .token(token)
+    }
+  }
+
+  private static func hash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt64 {
+    var hash = KeyHash()
+    for index in range { hash.add(bytes[index]) }
+    return hash.finish()
+  }
+
+  /// The value of the first cookie of that name. RFC 6265 §4.2.1.
+  private func cookieValue(_ name: [UInt8], _ bytes: Span<UInt8>) -> [UInt8]? {
+    for index in 0..<context.table.value.count where context.table.value[index].name == .cookie {
+      let range = context.table.value[index].valueRange
+      var at = range.lowerBound
+      while at < range.upperBound {
+        while at < range.upperBound, bytes[at] == 0x20 || bytes[at] == 0x09 { at += 1 }
+        var end = at
+        while end < range.upperBound, bytes[end] != 0x3B { end += 1 }
+        if let value = Exchange.value(of: name, bytes, at..<end) { return value }
+        at = end + 1
+      }
+    }
+    return nil
+  }
+
+  private static func value(of name: [UInt8], _ bytes: Span<UInt8>, _ pair: Range<Int>) -> [UInt8]? {
+    guard pair.count > name.count, bytes[pair.lowerBound + name.count] == 0x3D else { return nil }
+    for index in name.indices where bytes[pair.lowerBound + index] != name[index] { return nil }
+    return ((pair.lowerBound + name.count + 1)..<pair.upperBound).map { bytes[$0] }
+  }
+
+  // MARK: Waiting
+
+  /// No endpoint can be used just now: waits for one, for as long as a connect may take.
+  func waitForEndpoint() {
+    if waitsUntil == .never { waitsUntil = loop.now.advanced(by: upstream.settings.connectTimeout) }
+    guard loop.now < waitsUntil, context.enqueue(self) else { return noEndpointCame() }
+    isWaiting = true
+    loop.arm(client!.timer, deadline: waitsUntil)
+  }
+
+  /// An endpoint came back, or it is worth another look.
+  func endpointMayBeThere() {
+    isWaiting = false
+    tried.removeAll(keepingCapacity: true)
+    guard let local = upstream.select(key, excluding: []) else { return waitForEndpoint() }
+    lease(local, sendingAtOnce: true)
+  }
+
+  func stopWaiting() {
+    guard isWaiting else { return }
+    isWaiting = false
+    context.dequeue(self)
+  }
+
+  func noEndpointCame() {
+    replyLocally(status: 503, detail: "nobody is there to answer", reason: Reason.noEndpoint)
+  }
+}

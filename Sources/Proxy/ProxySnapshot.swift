@@ -1,0 +1,32 @@
+public import Upstream
+
+/// What one loop counted of its clients' side. It is the only writer.
+public struct ProxyCounters: Sendable {
+  /// Connections.
+  public var accepted: UInt64 = 0
+  /// Requests whose head was understood.
+  public var exchanges: UInt64 = 0
+  /// Requests whose head was not.
+  public var refused: UInt64 = 0
+  /// Exchanges that were answered here and not by an endpoint.
+  public var localReplies: UInt64 = 0
+
+  public init() {}
+
+  public mutating func add(_ other: ProxyCounters) {
+    accepted += other.accepted
+    exchanges += other.exchanges
+    refused += other.refused
+    localReplies += other.localReplies
+  }
+}
+
+/// One loop at one moment.
+public struct ProxySnapshot: Sendable {
+  /// Client connections that are open.
+  public let connections: Int
+  /// Exchanges that wait for an endpoint.
+  public let waiting: Int
+  public let counters: ProxyCounters
+  public let upstreams: [UpstreamSnapshot]
+}
