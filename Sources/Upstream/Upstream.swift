@@ -149,20 +149,22 @@ public final class Upstream {
   }
 
   private func betterOfTwo(excluding tried: [Int]) -> LocalEndpoint? {
+    let now = EventLoop.nanoseconds
     let usable = set.usable
     guard usable.count > 2, tried.isEmpty else {
       let open = usable.filter { !tried.contains(locals[$0].endpoint.id) }
-      return open.min { latencyCost($0) < latencyCost($1) }.map { locals[$0] }
+      return open.min { latencyCost($0, now) < latencyCost($1, now) }.map { locals[$0] }
     }
     let first = random.next(below: usable.count)
     // Another one than the first, each of the others as likely.
     let second = (first + 1 + random.next(below: usable.count - 1)) % usable.count
     let (one, two) = (usable[first], usable[second])
-    return locals[latencyCost(two) < latencyCost(one) ? two : one]
+    return locals[latencyCost(two, now) < latencyCost(one, now) ? two : one]
   }
 
-  private func latencyCost(_ index: Int) -> Double {
-    locals[index].latency.value.cost(inFlight: locals[index].inFlight, weight: set.entries[index].share)
+  private func latencyCost(_ index: Int, _ now: UInt64) -> Double {
+    locals[index].latency.value.cost(
+      inFlight: locals[index].inFlight, weight: set.entries[index].share, at: now)
   }
 
   /// Whether `token` leads to an endpoint that can be used.

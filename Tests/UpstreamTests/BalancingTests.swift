@@ -62,10 +62,23 @@ import Testing
 
   @Test func `an endpoint that is not known yet is tried with one request`() {
     let unknown = LatencyAverage()
-    #expect(unknown.cost(inFlight: 0, weight: 10) == 0)
+    #expect(unknown.cost(inFlight: 0, weight: 10, at: 0) == 0)
     var known = LatencyAverage()
     known.add(5_000_000, at: 0)
-    #expect(unknown.cost(inFlight: 1, weight: 10) > known.cost(inFlight: 50, weight: 10))
+    #expect(unknown.cost(inFlight: 1, weight: 10, at: 0) > known.cost(inFlight: 50, weight: 10, at: 0))
+  }
+
+  @Test func `an endpoint that was slow long ago is tried again`() {
+    var (slow, fast) = (LatencyAverage(), LatencyAverage())
+    slow.add(40_000_000, at: 0)
+    var seconds: UInt64 = 0
+    while seconds < 1000 {
+      let now = seconds * 1_000_000_000
+      fast.add(2_000_000, at: now)
+      if slow.cost(inFlight: 0, weight: 10, at: now) < fast.cost(inFlight: 0, weight: 10, at: now) { break }
+      seconds += 1
+    }
+    #expect((60...400).contains(seconds))
   }
 
   @Test func `random indices are spread evenly`() {

@@ -61,6 +61,9 @@ internal import Reactor
   @Option(help: "How long exchanges under way may take to finish after SIGTERM or SIGINT.")
   var drainTimeout = TimeArgument(.seconds(10))
 
+  @Option(help: "Waits before every answer that asks for no delay itself: a slow backend.")
+  var delay = TimeArgument(.seconds(0))
+
   func validate() throws {
     guard IPAddress(host) != nil else { throw ValidationError("--host: '\(host)' is no IP address") }
     guard (1...256).contains(threads) else { throw ValidationError("--threads: 1 to 256") }
@@ -84,7 +87,7 @@ internal import Reactor
       addresses: addresses, threads: threads, hostName: name ?? OriginSettings.systemHostName(),
       isQuiet: quiet, keepAliveTimeout: keepAliveTimeout?.interval ?? .seconds(75),
       announcesKeepAlive: keepAliveTimeout != nil, requestsMax: closeAfter ?? .max,
-      drainTimeout: drainTimeout.interval)
+      drainTimeout: drainTimeout.interval, delay: delay.interval)
     throw ExitCode(OriginServer.run(settings))
   }
 }

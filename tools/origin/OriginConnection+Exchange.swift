@@ -8,7 +8,8 @@ extension OriginConnection {
   func begin(_ head: RequestHead, _ bytes: Span<UInt8>) {
     requestCount += 1
     let requestNumber = context.countRequest()
-    let query = Query(bytes, target: head.pathRange)
+    var query = Query(bytes, target: head.pathRange)
+    if query.delay.milliseconds == 0 { query.delay = context.settings.delay }
     let isLast = context.isDraining || requestCount >= context.settings.requestsMax
     if head.framing == .none, !isLast, head.isPersistent, !head.isHTTP10, head.method != .head,
       let size = query.plainSmallSize, size <= OriginConnection.preparedBytesMax

@@ -14,6 +14,8 @@ struct OriginSettings: Sendable {
   /// Requests answered on one connection; `.max` for no limit.
   let requestsMax: Int
   let drainTimeout: Interval
+  /// Before every answer whose request asks for no delay of its own.
+  let delay: Interval
 
   static func systemHostName() -> String {
     var name = [CChar](repeating: 0, count: 256)

@@ -8,21 +8,23 @@ struct LatencyAverage {
   private var updatedAt: UInt64 = 0
 
   mutating func add(_ latency: UInt64, at now: UInt64) {
-    if latency > average {
-      average = latency
-    } else {
-      // exp(-t/memory), near enough for what it is for: 1/(1+t/memory).
-      let passed = now > updatedAt ? min(now - updatedAt, 100 * LatencyAverage.memory) : 0
-      let share = Double(LatencyAverage.memory) / Double(LatencyAverage.memory + passed)
-      average = UInt64(Double(average) * share + Double(latency) * (1 - share))
-    }
+    let kept = weight(at: now)
+    average = latency > average ? latency : UInt64(Double(average) * kept + Double(latency) * (1 - kept))
     updatedAt = now
   }
 
+  /// What is left of an old value's say: exp(-t/memory), near enough for what it is for.
+  private func weight(at now: UInt64) -> Double {
+    let passed = now > updatedAt ? min(now - updatedAt, 100 * LatencyAverage.memory) : 0
+    return Double(LatencyAverage.memory) / Double(LatencyAverage.memory + passed)
+  }
+
   /// What a request that joins so many others is likely to wait for: less is better. An endpoint that is
-  /// not known yet gets one request to learn from, not all of them.
-  func cost(inFlight: Int, weight: Int) -> Double {
-    let known = average == 0 ? (inFlight == 0 ? 0 : Double(UInt64(1) << 40)) : Double(average)
+  /// not known yet gets one request to learn from, not all of them; one that was slow is tried again when
+  /// that is long ago.
+  func cost(inFlight: Int, weight: Int, at now: UInt64) -> Double {
+    let unknown = inFlight == 0 ? 0 : Double(UInt64(1) << 40)
+    let known = average == 0 ? unknown : Double(average) * self.weight(at: now)
     return known * Double(inFlight + 1) / Double(weight)
   }
 
