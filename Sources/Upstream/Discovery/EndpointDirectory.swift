@@ -254,6 +254,7 @@ public final class EndpointDirectory {
     current = EndpointSet(entries, balance: settings.balance, tokens: tokens, cursor: cursor)
     if onStarted == nil { reportAvailability() }
     publish(current)
+    for member in members { member.check?.isUrgent = current.usable.isEmpty }
     let needsTick = members.contains {
       $0.machine.condition == .ejected
         || SlowStart.share(returnedAt: $0.machine.returnedAt, now: now) < SlowStart.whole

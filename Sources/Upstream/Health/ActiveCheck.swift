@@ -13,6 +13,7 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
   }
 
   private static let headBytesMax = 32 * 1024
+  private static let urgentInterval = Interval(milliseconds: 250)
 
   private let address: SocketAddress
   private let request: [UInt8]
@@ -47,13 +48,19 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
     timer.setHandler(self)
   }
 
+  /// Checks more often: nobody is there to serve, and requests wait for the first to return.
+  var isUrgent = false {
+    didSet { if isUrgent, !oldValue { checkNow() } }
+  }
+
   /// Checks now, unless a check is under way.
   func checkNow() {
     guard !isClosed, stream == nil, settings.check != .none else { return }
     // A fifth of the interval either way, so that many endpoints and many proxies do not march in step.
-    let spread = settings.interval.milliseconds / 5
+    let interval = isUrgent ? min(settings.interval, ActiveCheck.urgentInterval) : settings.interval
+    let spread = interval.milliseconds / 5
     let jitter = spread > 0 ? UInt64.random(in: 0...(2 * spread)) : 0
-    nextAt = loop.now.advanced(by: Interval(milliseconds: settings.interval.milliseconds - spread + jitter))
+    nextAt = loop.now.advanced(by: Interval(milliseconds: interval.milliseconds - spread + jitter))
     let stream = SocketStream(towards: address, on: loop)
     self.stream = stream
     inbox.removeAll()
