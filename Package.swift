@@ -104,7 +104,9 @@ let package = Package(
     .testTarget(name: "HTTP1Tests", dependencies: ["Base", "HTTP1", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ObserveTests", dependencies: ["Base", "Observe", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "UpstreamTests", dependencies: ["Base", "Reactor", "Upstream"], swiftSettings: strict),
+    .testTarget(
+      name: "UpstreamTests", dependencies: ["Base", "Reactor", "Upstream", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "ProxyTests", dependencies: ["Base", "HTTP1", "Proxy", "TestSupport"], swiftSettings: strict),
     .testTarget(

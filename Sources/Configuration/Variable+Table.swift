@@ -58,7 +58,11 @@ extension Variable {
         store: { $0.upstream.origins = $1 })),
     Variable(
       "SLUICE_RETRIES", .origins, default: .text("2"), example: "0",
-      "How many further endpoints are tried for a request that the first did not take.",
+      """
+      How many further endpoints are tried for a request that the first did not take, and how often an \
+      idempotent one whose connection broke is sent again. With 0 nothing waits for an endpoint to return \
+      either.
+      """,
       .count(from: 0, to: 100) { $0.proxy.retries = $1 }),
   ]
 
