@@ -36,6 +36,7 @@ let package = Package(
     .target(name: "Reactor", dependencies: ["Base", "CLibUV"], swiftSettings: strict),
     // First floor: pure protocol and policy.
     .target(name: "HTTP1", dependencies: ["Base"], swiftSettings: strict),
+    .target(name: "Routing", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "Observe", dependencies: ["Base"], swiftSettings: strict),
     // Second floor: who receives the traffic.
     .target(
@@ -43,19 +44,20 @@ let package = Package(
       swiftSettings: strict),
     // Third floor: the work.
     .target(
-      name: "Proxy", dependencies: ["Base", "Reactor", "HTTP1", "Observe", "Upstream"],
+      name: "Proxy", dependencies: ["Base", "Reactor", "HTTP1", "Routing", "Observe", "Upstream"],
       swiftSettings: strict),
     .target(
       name: "Admin", dependencies: ["Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy"],
       swiftSettings: strict),
     // Roof.
     .target(
-      name: "Configuration", dependencies: ["Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy"],
+      name: "Configuration",
+      dependencies: ["Base", "Reactor", "HTTP1", "Routing", "Observe", "Upstream", "Proxy"],
       swiftSettings: strict),
     .target(
       name: "Server",
       dependencies: [
-        "Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy", "Admin", "Configuration",
+        "Base", "Reactor", "HTTP1", "Routing", "Observe", "Upstream", "Proxy", "Admin", "Configuration",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -103,6 +105,8 @@ let package = Package(
       name: "ReactorTests", dependencies: ["Base", "Reactor", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HTTP1Tests", dependencies: ["Base", "HTTP1", "TestSupport"], swiftSettings: strict),
     .testTarget(
+      name: "RoutingTests", dependencies: ["Base", "HTTP1", "Routing", "TestSupport"], swiftSettings: strict),
+    .testTarget(
       name: "ObserveTests", dependencies: ["Base", "Observe", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "UpstreamTests", dependencies: ["Base", "Reactor", "Upstream", "TestSupport"],
@@ -111,7 +115,7 @@ let package = Package(
       name: "ProxyTests", dependencies: ["Base", "HTTP1", "Proxy", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests",
-      dependencies: ["Base", "HTTP1", "Observe", "Proxy", "Reactor", "Upstream", "Configuration"],
+      dependencies: ["Base", "HTTP1", "Routing", "Observe", "Proxy", "Reactor", "Upstream", "Configuration"],
       swiftSettings: strict),
     .testTarget(
       name: "ConformanceTests", dependencies: ["Base", "HTTP1", "TestSupport"], exclude: ["Fixtures"],

@@ -15,10 +15,10 @@ public enum HelpText {
            sluice --help            show this text
 
     Durations and sizes carry a unit: 250ms, 1.5s, 5m, 1h, 1d; 512B, 64KiB (1024), 10MB (1000000).
-    Lists are separated by commas, lists of fields by |; blanks around entries do not count. A value
-    that does not fit is an error and so is an unknown name that starts with SLUICE_: nothing falls
-    back to a default. All errors are told at once. A secret can stand in a file: SLUICE_X_FILE is
-    the path of one that holds SLUICE_X.
+    Lists are separated by commas, lists of fields or routes by |; blanks around entries do not count.
+    A value that does not fit is an error and so is an unknown name that starts with SLUICE_: nothing
+    falls back to a default. All errors are told at once. A secret can stand in a file: SLUICE_X_FILE
+    is the path of one that holds SLUICE_X.
 
     """
 

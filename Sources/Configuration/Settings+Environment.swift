@@ -42,7 +42,9 @@ extension Settings {
   /// The essence in one line, for `--check`.
   public var summary: String {
     let listeners = listen.map(\.description).joined(separator: ", ")
-    let origins = upstream.origins.count == 1 ? "1 origin" : "\(upstream.origins.count) origins"
-    return "listening on \(listeners); \(origins); \(workers == 1 ? "1 worker" : "\(workers) workers")"
+    func count(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
+    let origins = routes.reduce(upstream.origins.count) { $0 + $1.origins.count }
+    let targets = (routes.isEmpty ? "" : count(routes.count, "route") + ", ") + count(origins, "origin")
+    return "listening on \(listeners); \(targets); \(count(workers, "worker"))"
   }
 }

@@ -2,6 +2,7 @@ public import Base
 public import Observe
 public import Proxy
 public import Reactor
+public import Routing
 public import Upstream
 
 /// Everything a running Sluice is told, gathered from the environment.
@@ -16,6 +17,8 @@ public struct Settings: Sendable {
   /// Where requests go that no route takes; its settings but for the origins are those of every upstream.
   /// Without origins there is no such place.
   public var upstream: UpstreamSettings
+  /// In the order in which they were given, which does not matter. No two take the same requests.
+  public var routes: [RouteSettings] = []
   /// `nil` for no admin listener.
   public var adminListen: SocketAddress?
   public var proxy = ProxySettings()
@@ -28,6 +31,23 @@ public struct Settings: Sendable {
     self.workers = workers
   }
 
-  /// Every upstream, by name.
-  public var upstreams: [(name: String, settings: UpstreamSettings)] { [("default", upstream)] }
+  /// Every upstream, by name: one for each route, and one for what no route takes, where there is such a place.
+  public var upstreams: [(name: String, settings: UpstreamSettings)] {
+    guard !routes.isEmpty else { return [("default", upstream)] }
+    var all = routes.map { route in
+      var settings = upstream
+      settings.origins = route.origins
+      return (route.pattern.text, settings)
+    }
+    if !upstream.origins.isEmpty { all.append((RoutePattern.everything.text, upstream)) }
+    return all
+  }
+
+  /// Which of `upstreams` a request goes to, by index; `nil` where there is only one for all.
+  public func routeTable() throws(RouteConflict) -> RouteTable? {
+    guard !routes.isEmpty else { return nil }
+    var patterns = routes.map(\.pattern)
+    if !upstream.origins.isEmpty { patterns.append(.everything) }
+    return try RouteTable(patterns.enumerated().map { (pattern: $1, value: $0) })
+  }
 }

@@ -46,16 +46,28 @@ extension Variable {
 
   private static let origins = [
     Variable(
-      "SLUICE_UPSTREAMS", .origins, default: .required, example: "app1:3000,app2:3000;weight=2",
+      "SLUICE_UPSTREAMS", .origins, default: .required(unless: "SLUICE_ROUTES"),
+      example: "app1:3000,app2:3000;weight=2",
       """
-      Who answers the requests, in turn. A name stands for every address it resolves to; http://HOST \
-      without a port means port 80.
+      Who answers the requests, in turn; with SLUICE_ROUTES, those that no route takes. A name stands for \
+      every address it resolves to; http://HOST without a port means port 80.
       """,
       .list(
         "list of origins", expected: OriginSettings.expectedList, identity: \.identity,
-        twice: "is listed already (a larger share is written ;weight=N)",
+        twice: OriginSettings.twice,
         { entry throws(Refusal) in try OriginSettings(origin: entry) },
         store: { $0.upstream.origins = $1 })),
+    // After SLUICE_UPSTREAMS: its reading looks at whether there are origins already.
+    Variable(
+      "SLUICE_ROUTES", .origins, default: .text(""),
+      example: "api.example.com/v1=api:8080,api2:8080 | /static=files:80",
+      """
+      Who answers which requests. The host decides first: HOST before *.DOMAIN, which stands for all hosts \
+      below it, the longer before the shorter, then routes for any host. Of the routes of a host the longest \
+      prefix decides that ends where a segment of the path ends; where none does, the next host's are \
+      asked. What no route takes goes to SLUICE_UPSTREAMS, or is answered 404 where that is not set.
+      """,
+      .routes),
     Variable(
       "SLUICE_RETRIES", .origins, default: .text("2"), example: "0",
       """

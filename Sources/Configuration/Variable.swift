@@ -21,8 +21,8 @@ public struct Variable: Sendable {
     /// Read like a value from the environment, so that the table cannot promise what the code does not
     /// do. An empty text stands for none.
     case text(String)
-    /// There is none: the variable must be set.
-    case required
+    /// There is none: the variable must be set, unless that other one is set to something.
+    case required(unless: String)
     /// One for each core, up to `workersMax`.
     case cores
     /// All IPv4 addresses with the port that `PORT` names, as platforms that run containers set it;
@@ -67,7 +67,7 @@ public struct Variable: Sendable {
 }
 
 extension Variable {
-  /// The text in force and where it came from. `nil` where a required variable is not set.
+  /// The text in force and where it came from. `nil` where the variable is not set and has no default.
   func effective(in environment: Environment, cores: Int) -> (text: String, source: Source)? {
     if let text = environment[name] { return (text, .environment) }
     switch standard {
@@ -85,7 +85,7 @@ extension Variable {
   /// Reads the variable into `settings`, or says what is wrong with it.
   func apply(to settings: inout Settings, from environment: Environment, cores: Int) -> [SettingsError] {
     guard let (text, source) = effective(in: environment, cores: cores) else {
-      return [error(nil, "is not set")]
+      return isMissing(in: environment) ? [error(nil, "is not set")] : []
     }
     if source == .port, let refusal = HostAndPort.refusalOfPort(environment["PORT"] ?? "") {
       return [
@@ -104,11 +104,16 @@ extension Variable {
     return refusals.map { error($0.part, $0.problem) }
   }
 
+  private func isMissing(in environment: Environment) -> Bool {
+    guard environment[name] == nil, case .required(let other) = standard else { return false }
+    return environment[other]?.isEmpty ?? true
+  }
+
   /// What `--help` says holds where the variable is not set.
   var defaultText: String {
     switch standard {
     case .text(let text): text.isEmpty ? "none" : text
-    case .required: "none; it must be set"
+    case .required(let other): "none; it must be set unless \(other) is"
     case .cores: "the number of cores"
     case .healthStatuses: "200-399 where SLUICE_HEALTH_PATH is set, 200-499 where not"
     case .port(let otherwise): "\(otherwise), or 0.0.0.0:$PORT where PORT is set"

@@ -1,10 +1,32 @@
 internal import Base
 internal import HTTP1
 internal import Reactor
+internal import Routing
 internal import Upstream
 
 // Which endpoint: by what the request is told apart, and what to do when there is none.
 extension Exchange {
+  /// Finds the upstream by host and path. The path that is compared is the path that is forwarded, so that
+  /// nobody is let past a route by another spelling.
+  /// - Parameter path: filled where it is not spelled as the client did.
+  /// - Returns: whether there is a route.
+  func route(
+    _ routes: RouteTable, _ head: RequestHead, _ bytes: Span<UInt8>, _ path: inout ByteBuffer
+  ) -> Bool {
+    // Without a path OPTIONS means the server as a whole (RFC 9112 §3.2.4).
+    let isWhole = head.pathRange.isEmpty && head.method == .options
+    let found: Int?
+    if !isWhole, NormalizedPath.needsWork(bytes, head.pathRange) {
+      NormalizedPath.append(bytes, head.pathRange, to: &path)
+      found = routes.find(bytes, host: head.authorityRange, path: path.span)
+    } else {
+      found = routes.find(bytes, host: head.authorityRange, path: bytes.extracting(head.pathRange))
+    }
+    guard let found else { return false }
+    upstream = context.upstreams[found]
+    return true
+  }
+
   /// What the balance of this upstream goes by.
   func balanceKey(_ head: RequestHead, _ bytes: Span<UInt8>) -> BalanceKey {
     switch upstream.settings.balance {

@@ -159,12 +159,20 @@ final class Exchange: StreamHandler {
       return replyLocally(status: 413, detail: "the request body is too large", reason: Reason.bodyTooLarge)
     }
     if answersMaxForwards(head, bytes) { return }
+    // Owns memory only where a path is forwarded in another spelling than it came.
+    var path = ByteBuffer()
+    if let routes = context.routes {
+      guard route(routes, head, bytes, &path) else {
+        return replyLocally(status: 404, detail: "nothing is served there", reason: Reason.noRoute)
+      }
+    }
     if !upstream.isRoundRobin { key = balanceKey(head, bytes) }
     let chosen = upstream.select(key)
     context.requestRewrite.write(
       bytes, head, context.table.value,
       peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
-      authority: chosen?.endpoint.authority ?? upstream.authority, to: &requestBytes.value)
+      authority: chosen?.endpoint.authority ?? upstream.authority,
+      path: path.span, to: &requestBytes.value)
     hostRange = context.requestRewrite.takeHostRange()
     guard let chosen else { return waitForEndpoint() }
     lease(chosen)

@@ -2,6 +2,7 @@ public import Base
 internal import HTTP1
 public import Observe
 public import Reactor
+public import Routing
 public import Upstream
 
 /// The data path of one loop: what its connections share.
@@ -12,6 +13,8 @@ public final class ProxyContext: ListenerHandler {
   let settings: ProxySettings
   /// Where requests go; the first is the only one where there are no routes.
   let upstreams: [Upstream]
+  /// Which of them a request goes to; `nil` where there is only one for all.
+  let routes: RouteTable?
   let counters = Confined(ProxyCounters())
   let accessLog: AccessLog?
   let budget: ConnectionBudget
@@ -48,13 +51,15 @@ public final class ProxyContext: ListenerHandler {
   private var lastReport = Instant(milliseconds: 0)
 
   public init(
-    settings: ProxySettings, upstreams: [Upstream], accessLog: AccessLog?, budget: ConnectionBudget,
+    settings: ProxySettings, upstreams: [Upstream], routes: RouteTable?, accessLog: AccessLog?,
+    budget: ConnectionBudget,
     on loop: EventLoop, report: @escaping (String) -> Void
   ) {
     self.loop = loop
     self.settings = settings
     precondition(!upstreams.isEmpty)
     self.upstreams = upstreams
+    self.routes = routes
     self.accessLog = accessLog
     self.budget = budget
     self.report = report

@@ -43,14 +43,16 @@ package final class RequestRewrite {
   }
 
   /// Appends the new head to `out`.
-  /// - Parameter authority: the origin's own name, sent as Host where the policy asks for it or the
+  /// - Parameters:
+  ///   - authority: the origin's own name, sent as Host where the policy asks for it or the
   ///   client named none.
+  ///   - path: path and query to send instead of the client's; empty for the client's.
   package func write(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, peer: Peer, authority: String,
-    to out: inout ByteBuffer
+    path: Span<UInt8> = Span(), to out: inout ByteBuffer
   ) {
-    let copiesRequestLine = head.targetForm == .origin && !head.isHTTP10
-    if !copiesRequestLine { writeRequestLine(bytes, head, to: &out) }
+    let copiesRequestLine = head.targetForm == .origin && !head.isHTTP10 && path.isEmpty
+    if !copiesRequestLine { writeRequestLine(bytes, head, path, to: &out) }
     var copier = LineCopier(from: copiesRequestLine ? head.methodRange.lowerBound : head.fieldsStart)
     let rewritesHost = head.targetForm == .absolute || !preservesHost
     var dropped = RequestRewrite.hopByHop | RequestRewrite.forwarded
@@ -109,10 +111,14 @@ package final class RequestRewrite {
     return hostRange
   }
 
-  private func writeRequestLine(_ bytes: Span<UInt8>, _ head: RequestHead, to out: inout ByteBuffer) {
+  private func writeRequestLine(
+    _ bytes: Span<UInt8>, _ head: RequestHead, _ path: Span<UInt8>, to out: inout ByteBuffer
+  ) {
     out.append(bytes, from: head.methodRange.lowerBound, to: head.methodRange.upperBound)
     out.append(UInt8(ascii: " "))
-    if head.pathRange.isEmpty {
+    if !path.isEmpty {
+      out.append(path)
+    } else if head.pathRange.isEmpty {
       // RFC 9112 §3.2.4: OPTIONS for the server as a whole, when it came in absolute form.
       out.append(head.method == .options ? "*" : "/")
     } else {

@@ -5,6 +5,7 @@ internal import Logging
 internal import Observe
 internal import Proxy
 public import Reactor
+internal import Routing
 internal import Synchronization
 internal import Upstream
 
@@ -156,11 +157,17 @@ public final class Server {
         return fail("SLUICE_LISTEN: cannot listen on unix:\(path): \(error)")
       }
     }
+    let routes: RouteTable?
+    do throws(RouteConflict) {
+      routes = try settings.routeTable()
+    } catch {
+      return fail("SLUICE_ROUTES: \(error)")
+    }
     let mainMail = self.mainMail
     let budget = ConnectionBudget(wanted: settings.proxy.connectionsMax, descriptors: descriptors)
     connectionsMax = budget.limit
     let parts = WorkerParts(
-      settings: settings, upstreams: settings.upstreams, sets: directories.map(\.current),
+      settings: settings, upstreams: settings.upstreams, routes: routes, sets: directories.map(\.current),
       // Through the mail for the first worker as well: nobody is called back while calling.
       find: { mainMail.post((0, .found($0))) },
       budget: budget, unixSockets: unixSockets, logWriter: logWriter?.writer, logger: logger)

@@ -5,6 +5,7 @@ internal import Logging
 internal import Observe
 internal import Proxy
 internal import Reactor
+internal import Routing
 internal import Upstream
 
 /// What every worker is made from.
@@ -12,6 +13,7 @@ struct WorkerParts: Sendable {
   let settings: Settings
   /// Name and settings of each upstream.
   let upstreams: [(name: String, settings: UpstreamSettings)]
+  let routes: RouteTable?
   /// The endpoints of each, at the start.
   let sets: [EndpointSet]
   /// Tells what requests find out about endpoints.
@@ -68,7 +70,7 @@ final class Worker {
     }
     idleGrace = min(Worker.idleGraceMax, Interval(milliseconds: parts.settings.drainTimeout.milliseconds / 2))
     context = ProxyContext(
-      settings: parts.settings.proxy, upstreams: upstreams, accessLog: accessLog,
+      settings: parts.settings.proxy, upstreams: upstreams, routes: parts.routes, accessLog: accessLog,
       budget: parts.budget, on: loop, report: { logger.warning("\($0)") })
     mailbox.open(on: loop) { [unowned self] command in
       switch command {

@@ -37,7 +37,9 @@ import Testing
 
   @Test(arguments: Variable.all.map(\.name))
   func `only lists that may be empty take an empty value`(name: String) {
-    let mayBeEmpty = ["SLUICE_TRUSTED_PROXIES", "SLUICE_SET_REQUEST_FIELDS", "SLUICE_SET_RESPONSE_FIELDS"]
+    let mayBeEmpty = [
+      "SLUICE_ROUTES", "SLUICE_TRUSTED_PROXIES", "SLUICE_SET_REQUEST_FIELDS", "SLUICE_SET_RESPONSE_FIELDS",
+    ]
     #expect(errors(of: name, "").isEmpty == mayBeEmpty.contains(name))
   }
 

@@ -5,6 +5,9 @@ extension OriginSettings {
   static let expectedList =
     "a list of HOST:PORT, http://HOST[:PORT] or unix:/PATH, each with ;weight=1 to 1000 or without"
 
+  /// What is wrong with the second of two entries that are the same place.
+  static let twice = "is listed already (a larger share is written ;weight=N)"
+
   private static let weights = 1...1000
 
   /// Reads `HOST:PORT`, `http://HOST[:PORT]` or `unix:/PATH`, with an optional `;weight=N`.

@@ -129,25 +129,35 @@ extension Reading {
         store(&settings, [])
         return []
       }
-      var elements: [Element] = []
-      var identities: Set<String> = []
-      var refusals: [Refusal] = []
-      var told: Set<Refusal> = []
-      for part in text.split(separator: separator, omittingEmptySubsequences: false) {
-        let entry = part.withoutBlanks
-        do throws(Refusal) {
-          guard !entry.isEmpty else { throw Refusal(text, "has an empty entry") }
-          let element = try parse(entry)
-          if let identity, !identities.insert(identity(element)).inserted { throw Refusal(entry, twice) }
-          elements.append(element)
-        } catch {
-          // Several empty entries are one mistake.
-          if told.insert(error).inserted { refusals.append(error) }
-        }
-      }
+      let (elements, refusals) = elements(
+        of: text, separator: separator, identity: identity, twice: twice, parse)
       if refusals.isEmpty { store(&settings, elements) }
       return refusals
     }
+  }
+
+  /// What `list` reads, and why it is refused.
+  static func elements<Element>(
+    of text: String, separator: Character = ",", identity: ((Element) -> String)?, twice: String,
+    _ parse: (Substring) throws(Refusal) -> Element
+  ) -> (elements: [Element], refusals: [Refusal]) {
+    var elements: [Element] = []
+    var identities: Set<String> = []
+    var refusals: [Refusal] = []
+    var told: Set<Refusal> = []
+    for part in text.split(separator: separator, omittingEmptySubsequences: false) {
+      let entry = part.withoutBlanks
+      do throws(Refusal) {
+        guard !entry.isEmpty else { throw Refusal(text, "has an empty entry") }
+        let element = try parse(entry)
+        if let identity, !identities.insert(identity(element)).inserted { throw Refusal(entry, twice) }
+        elements.append(element)
+      } catch {
+        // Several empty entries are one mistake.
+        if told.insert(error).inserted { refusals.append(error) }
+      }
+    }
+    return (elements, refusals)
   }
 
   private static func alternatives(_ words: [String]) -> String {
