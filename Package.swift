@@ -101,6 +101,7 @@ let package = Package(
       dependencies: ["Base", "Reactor", "Observe", "Upstream", "Configuration", "Server"],
       path: "Tests/Support", swiftSettings: strict),
     .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "DigestTests", dependencies: ["Digest"], swiftSettings: strict),
     .testTarget(
       name: "ReactorTests", dependencies: ["Base", "Reactor", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HTTP1Tests", dependencies: ["Base", "HTTP1", "TestSupport"], swiftSettings: strict),

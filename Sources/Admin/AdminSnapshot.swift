@@ -22,11 +22,16 @@ public struct AdminSnapshot: Sendable {
     public var statuses: [EndpointDirectory.Status]
     /// Why it cannot serve; `nil` where it can.
     public var problem: String?
+    /// Ejections of endpoints that are no longer on the list.
+    public var goneEjections: UInt64
 
-    public init(name: String, statuses: [EndpointDirectory.Status], problem: String?) {
+    public init(
+      name: String, statuses: [EndpointDirectory.Status], problem: String?, goneEjections: UInt64 = 0
+    ) {
       self.name = name
       self.statuses = statuses
       self.problem = problem
+      self.goneEjections = goneEjections
     }
   }
 

@@ -14,6 +14,7 @@ enum MetricsPage {
     requests(groups, &text)
     connections(groups, &text)
     conditions(groups, &text)
+    ejections(snapshot.groups, &text)
     out.append(text.bytes)
   }
 
@@ -102,6 +103,18 @@ enum MetricsPage {
             endpoint.condition == condition ? 1 : 0)
         }
       }
+    }
+  }
+
+  private static func ejections(_ groups: [AdminSnapshot.Group], _ text: inout PrometheusText) {
+    text.begin(
+      "sluice_endpoint_ejections_total", .counter,
+      "Times that an endpoint was left out because requests failed.")
+    for group in groups {
+      for status in group.statuses {
+        text.sample([("upstream", group.name), ("endpoint", status.endpoint.name)], status.ejections)
+      }
+      text.sample([("upstream", group.name), ("endpoint", "gone")], group.goneEjections)
     }
   }
 

@@ -61,18 +61,19 @@ public struct RouteTable: Sendable {
   ///     with a slash (`*`, or nothing), routes without a prefix take it.
   public func find(_ bytes: Span<UInt8>, host: Range<Int>?, path: Span<UInt8>) -> Int? {
     let path = SegmentedText(path: path)
-    guard let host, let first = host.first else { return search(below: 0, path) }
-    if bytes[first] == UInt8(ascii: "[") {
-      guard hasAddresses, let address = RouteTable.address(bytes, host) else { return search(below: 0, path) }
+    guard let host, !host.isEmpty else { return search(below: 0, path) }
+    let authority = bytes.extracting(host)
+    if authority[0] == UInt8(ascii: "[") {
+      guard hasAddresses, let address = RouteTable.address(authority) else { return search(below: 0, path) }
       let name = Array(address.description.utf8)
       return search(SegmentedText(host: name.span), path)
     }
-    var end = min(ByteScan.first(UInt8(ascii: ":"), in: bytes, from: first), host.upperBound)
+    var end = ByteScan.first(UInt8(ascii: ":"), in: authority, from: 0)
     // An absolute name (RFC 1034 §3.1) is the same name.
-    if end > first, bytes[end - 1] == SegmentedText.hostSeparator { end -= 1 }
+    if end > 0, authority[end - 1] == SegmentedText.hostSeparator { end -= 1 }
     // No name begins with a dot; what does must not pass for a subdomain.
-    guard end > first, bytes[first] != SegmentedText.hostSeparator else { return search(below: 0, path) }
-    return search(SegmentedText(host: bytes.extracting(first..<end)), path)
+    guard end > 0, authority[0] != SegmentedText.hostSeparator else { return search(below: 0, path) }
+    return search(SegmentedText(host: authority.extracting(0..<end)), path)
   }
 
   private func search(_ host: borrowing SegmentedText, _ path: borrowing SegmentedText) -> Int? {
@@ -103,13 +104,12 @@ public struct RouteTable: Sendable {
     return SegmentedText(host: bytes.span).array()
   }
 
-  /// The address in the brackets at the front of `bytes[range]`.
-  private static func address(_ bytes: Span<UInt8>, _ range: Range<Int>) -> IPAddress? {
+  /// The address in the brackets at the front.
+  private static func address(_ authority: Span<UInt8>) -> IPAddress? {
+    let close = ByteScan.first(UInt8(ascii: "]"), in: authority, from: 0)
+    guard close < authority.count else { return nil }
     var text = ""
-    for index in range.dropFirst() {
-      if bytes[index] == UInt8(ascii: "]") { return IPAddress(text) }
-      text.unicodeScalars.append(Unicode.Scalar(bytes[index]))
-    }
-    return nil
+    for index in 1..<close { text.unicodeScalars.append(Unicode.Scalar(authority[index])) }
+    return IPAddress(text)
   }
 }

@@ -326,7 +326,10 @@ extension Server: AdminSource {
   public var isDraining: Bool { isStopping }
 
   public var groups: [AdminSnapshot.Group] {
-    directories.map { AdminSnapshot.Group(name: $0.name, statuses: $0.statuses, problem: $0.problem) }
+    directories.map {
+      AdminSnapshot.Group(
+        name: $0.name, statuses: $0.statuses, problem: $0.problem, goneEjections: $0.goneEjections)
+    }
   }
 
   public func gather(_ completion: @escaping (AdminSnapshot) -> Void) {

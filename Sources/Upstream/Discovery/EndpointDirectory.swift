@@ -13,6 +13,7 @@ public final class EndpointDirectory {
     var hasBeenChecked = false
     /// Why it is in the condition it is in.
     var reason = ""
+    var ejections: UInt64 = 0
 
     init(_ endpoint: Endpoint, _ machine: HealthMachine) {
       self.endpoint = endpoint
@@ -33,6 +34,7 @@ public final class EndpointDirectory {
     public let reason: String
     /// How long it has been so.
     public let unchanged: Interval
+    public let ejections: UInt64
   }
 
   private static let nextID = Atomic<Int>(0)
@@ -58,7 +60,9 @@ public final class EndpointDirectory {
   private var isClosed = false
   private var wasPanicking = false
   private var hadUsable = true
-  private var stickyKey: [UInt8]
+  private let stickyKey: [UInt8]
+  /// Of endpoints that are no longer on the list.
+  public private(set) var goneEjections: UInt64 = 0
   /// The list in force.
   public private(set) var current: EndpointSet
 
@@ -168,6 +172,7 @@ public final class EndpointDirectory {
     for address in difference.vanished {
       guard let at = members.firstIndex(where: { $0.endpoint.address == address }) else { continue }
       members[at].check?.close()
+      goneEjections += members[at].ejections
       report(.info("endpoint \(members[at].endpoint.name) is gone from its name: draining"))
       members.remove(at: at)
     }
@@ -230,6 +235,7 @@ public final class EndpointDirectory {
       report(.warning("endpoint \(name) unhealthy: \(reason)"))
     case .ejected(let reason, let length):
       member.reason = reason
+      member.ejections += 1
       report(.warning("endpoint \(name) ejected for \(length.milliseconds / 1000) s: \(reason)"))
     case .returned(let gone):
       member.reason = ""
@@ -307,7 +313,7 @@ public final class EndpointDirectory {
     members.map {
       Status(
         endpoint: $0.endpoint, condition: $0.machine.condition, reason: $0.reason,
-        unchanged: loop.now.since($0.machine.changedAt))
+        unchanged: loop.now.since($0.machine.changedAt), ejections: $0.ejections)
     }
   }
 }
