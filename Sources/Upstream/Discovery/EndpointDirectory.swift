@@ -14,10 +14,12 @@ public final class EndpointDirectory {
     /// Why it is in the condition it is in.
     var reason = ""
     var ejections: UInt64 = 0
+    let addedAt: Instant
 
-    init(_ endpoint: Endpoint, _ machine: HealthMachine) {
+    init(_ endpoint: Endpoint, _ machine: HealthMachine, at now: Instant) {
       self.endpoint = endpoint
       self.machine = machine
+      addedAt = now
     }
   }
 
@@ -40,6 +42,8 @@ public final class EndpointDirectory {
   private static let nextID = Atomic<Int>(0)
   /// How often ejections and slow starts are looked at, while there are any.
   private static let tick = Interval(milliseconds: 500)
+  /// An endpoint that did not take traffic yet is checked more often for that long.
+  private static let startingTime = Interval.seconds(30)
 
   public let index: Int
   public let name: String
@@ -188,7 +192,7 @@ public final class EndpointDirectory {
     rules.rise = settings.health.rise
     rules.fall = settings.health.fall
     rules.hasChecks = settings.health.check != .none
-    let member = Member(endpoint, HealthMachine(rules, at: loop.now))
+    let member = Member(endpoint, HealthMachine(rules, at: loop.now), at: loop.now)
     members.append(member)
     if onStarted == nil { report(.info("endpoint \(endpoint.name) is new")) }
     guard rules.hasChecks else { return }
@@ -260,9 +264,14 @@ public final class EndpointDirectory {
     current = EndpointSet(entries, balance: settings.balance, tokens: tokens, cursor: cursor)
     if onStarted == nil { reportAvailability() }
     publish(current)
-    for member in members { member.check?.isUrgent = current.usable.isEmpty }
+    for member in members {
+      // What is starting is looked for often, for a while.
+      let isStarting =
+        !member.machine.wasAdmitted && now.since(member.addedAt) < EndpointDirectory.startingTime
+      member.check?.isUrgent = current.usable.isEmpty || isStarting
+    }
     let needsTick = members.contains {
-      $0.machine.condition == .ejected
+      $0.machine.condition == .ejected || !$0.machine.wasAdmitted && $0.check?.isUrgent == true
         || SlowStart.share(returnedAt: $0.machine.returnedAt, now: now) < SlowStart.whole
     }
     setTick(needsTick)

@@ -37,12 +37,15 @@ struct HealthMachine {
   private var ejectedUntil = Instant.never
   private var ejections = 0
   private var cause = EjectionCause.connectFailed
+  /// Whether it ever took traffic.
+  private(set) var wasAdmitted: Bool
   /// When it last came back, for the slow start; `nil` for one that never left.
   private(set) var returnedAt: Instant?
 
   init(_ rules: Rules, at now: Instant) {
     self.rules = rules
     condition = rules.hasChecks ? .unchecked : .available
+    wasAdmitted = !rules.hasChecks
     changedAt = now
     lostAt = now
   }
@@ -53,7 +56,10 @@ struct HealthMachine {
   mutating func checkPassed(at now: Instant) -> Change? {
     streak = max(0, streak) + 1
     switch condition {
-    case .unchecked:
+    // One is enough for what was not there yet when it was looked for, as for what is new.
+    case .unchecked,
+      .unhealthy where !wasAdmitted:
+      wasAdmitted = true
       change(to: .available, at: now)
       return .admitted
     case .unhealthy where streak >= rules.rise: return comeBack(at: now)
