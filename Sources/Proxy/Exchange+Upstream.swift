@@ -68,7 +68,11 @@ extension Exchange {
       return replyLocally(
         status: 503, detail: "no descriptor is left for another connection", reason: Reason.noDescriptors)
     }
-    upstream.connectFailed(failed, "\(error)")
+    if error.isLocalShortage {
+      context.warn("endpoint \(failed.endpoint.name): cannot connect: \(error)")
+    } else {
+      upstream.connectFailed(failed, "\(error)")
+    }
     discardConnection()
     tried.append(failed.endpoint.id)
     let timedOut = error == .timedOut

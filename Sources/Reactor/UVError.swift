@@ -20,6 +20,15 @@ public struct UVError: Error, Hashable, Sendable, CustomStringConvertible {
   /// No descriptor was left for a new socket.
   public var isOutOfDescriptors: Bool { self == .tooManyFiles || self == .tooManyFilesInSystem }
 
+  /// What this machine has run out of, such as local ports: it says nothing of the other side.
+  public var isLocalShortage: Bool {
+    switch self {
+    case .tooManyFiles, .tooManyFilesInSystem, UVError(UV_EADDRNOTAVAIL), UVError(UV_ENOBUFS), UVError(UV_ENOMEM):
+      true
+    default: false
+    }
+  }
+
   /// libuv's words for the code, such as "connection refused".
   public var description: String {
     guard let text = unsafe uv_strerror(code) else { return "error \(code)" }

@@ -56,6 +56,7 @@ def write_seeds(folder):
     tables = {
         "FuzzRequestHead": requests(),
         "FuzzResponseHead": responses(),
+        "FuzzRoutes": requests(),
         "FuzzChunked": list(chunked(requests() + responses())),
     }
     for target, messages in tables.items():

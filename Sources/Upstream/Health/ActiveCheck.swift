@@ -65,8 +65,8 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
     self.stream = stream
     inbox.removeAll()
     if let error = stream.connect(to: address, handler: self) {
-      // Ours and not the origin's: no descriptor says nothing of its health.
-      if error.isOutOfDescriptors { return end(nil) }
+      // Ours and not the origin's: it says nothing of its health.
+      if error.isLocalShortage { return end(nil) }
       return failSoon("\(error)")
     }
     loop.arm(timer, deadline: loop.now.advanced(by: settings.timeout))
@@ -116,6 +116,7 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
   }
 
   func streamDidEnd(_ error: UVError?) {
+    if error?.isLocalShortage == true { return end(nil) }
     end(.failed(error.map { "\($0)" } ?? "closed before it answered"))
   }
 
