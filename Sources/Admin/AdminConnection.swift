@@ -14,6 +14,8 @@ final class AdminConnection: StreamHandler, TimeoutHandler {
   private var inbox = ByteBuffer()
   private var table = FieldTable()
   private var hasAsked = false
+  private var hasAnswered = false
+  private var peerHasEnded = false
   private var isClosed = false
 
   init(_ stream: SocketStream, of server: AdminServer) {
@@ -40,8 +42,13 @@ final class AdminConnection: StreamHandler, TimeoutHandler {
 
   func streamDidConnect() {}
   func streamIsReadable() {}
-  func streamDidDrain() {}
-  func streamDidEnd(_ error: UVError?) { close() }
+  func streamDidDrain() { if peerHasEnded { close() } }
+
+  /// A client may end its side as soon as it has asked: it still wants the answer.
+  func streamDidEnd(_ error: UVError?) {
+    guard error == nil, hasAsked, !hasAnswered else { return close() }
+    peerHasEnded = true
+  }
   func timeoutPassed(_ timer: WheelTimer) { close() }
 
   func streamDidReceive(_ bytes: Span<UInt8>) {
@@ -117,8 +124,12 @@ final class AdminConnection: StreamHandler, TimeoutHandler {
     answer.append(decimal: body.count)
     answer.append("\r\n\r\n")
     if !isHead { answer.append(body) }
-    if case .failed = stream.write(answer) { return close() }
-    stream.shutDown()
+    hasAnswered = true
+    switch stream.write(answer) {
+    case .failed: close()
+    case .sent where peerHasEnded: close()
+    case .sent, .queued: stream.shutDown()
+    }
   }
 
   private static func phrase(_ status: Int) -> StaticString {

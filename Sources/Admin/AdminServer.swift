@@ -30,7 +30,12 @@ public final class AdminServer: ListenerHandler {
 
   /// Returns the address as bound.
   public func listen(on address: SocketAddress) throws(UVError) -> SocketAddress {
-    let listener = try SocketListener(address, on: loop, handler: self)
+    let listener: SocketListener
+    if case .unix(let path) = address {
+      listener = try SocketListener(try UnixListenerSocket(path: path), on: loop, handler: self)
+    } else {
+      listener = try SocketListener(address, on: loop, handler: self)
+    }
     listeners.append(listener)
     return listener.address
   }

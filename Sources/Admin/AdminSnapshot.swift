@@ -83,7 +83,8 @@ extension AdminSnapshot {
     for loop in loops {
       for upstream in loop.proxy.upstreams where upstream.index == index {
         for (endpoint, counters) in upstream.endpoints {
-          if let at = totals.firstIndex(where: { $0.endpoint.id == endpoint.id }) {
+          // One that left its name and came back is another endpoint of the same address: one series.
+          if let at = totals.firstIndex(where: { $0.endpoint.name == endpoint.name }) {
             totals[at].counters.add(counters)
           } else {
             totals.append(

@@ -51,7 +51,7 @@ extension Exchange {
       return .none
     case .sticky(let cookie):
       setsCookie = true
-      guard let token = cookieValue(Array(cookie.utf8), bytes), upstream.knows(token) else { return .none }
+      guard let token = knownToken(Array(cookie.utf8), bytes) else { return .none }
       setsCookie = false
       return .token(token)
     }
@@ -63,8 +63,8 @@ extension Exchange {
     return hash.finish()
   }
 
-  /// The value of the first cookie of that name. RFC 6265 §4.2.1.
-  private func cookieValue(_ name: [UInt8], _ bytes: Span<UInt8>) -> [UInt8]? {
+  /// The value of the first cookie of that name that leads to an endpoint. RFC 6265 §4.2.1.
+  private func knownToken(_ name: [UInt8], _ bytes: Span<UInt8>) -> [UInt8]? {
     for index in 0..<context.table.value.count where context.table.value[index].name == .cookie {
       let range = context.table.value[index].valueRange
       var at = range.lowerBound
@@ -72,8 +72,10 @@ extension Exchange {
         while at < range.upperBound, bytes[at] == 0x20 || bytes[at] == 0x09 { at += 1 }
         var end = at
         while end < range.upperBound, bytes[end] != 0x3B { end += 1 }
-        if let value = Exchange.value(of: name, bytes, at..<end) { return value }
-        at = end + 1
+        let next = end + 1
+        while end > at, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
+        if let value = Exchange.value(of: name, bytes, at..<end), upstream.knows(value) { return value }
+        at = next
       }
     }
     return nil
@@ -89,6 +91,7 @@ extension Exchange {
 
   /// No endpoint can be used just now: waits for one, for as long as a connect may take.
   func waitForEndpoint() {
+    guard context.settings.retries > 0 else { return noEndpointCame() }
     if waitsUntil == .never { waitsUntil = loop.now.advanced(by: upstream.settings.connectTimeout) }
     guard loop.now < waitsUntil, context.enqueue(self) else { return noEndpointCame() }
     isWaiting = true

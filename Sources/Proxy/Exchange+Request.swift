@@ -168,7 +168,10 @@ extension Exchange {
     if isComplete {
       client!.stream.setReadMode(.head)
     } else {
-      let isSpliced = !requestIsChunked && requestRemaining >= Exchange.spliceBytesMin
+      // What is spliced nobody has seen, so nobody could send it again.
+      let isKept =
+        isReplayable && mayReplay && requestBytes.value.count + requestRemaining <= Exchange.replayBytesMax
+      let isSpliced = !requestIsChunked && requestRemaining >= Exchange.spliceBytesMin && !isKept
       client!.stream.setReadMode(isSpliced ? .readiness : .body)
     }
     if case .queued = outcome { requestWasQueued() } else { requestWasSent() }

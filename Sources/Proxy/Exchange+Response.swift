@@ -278,7 +278,7 @@ extension Exchange {
   /// where the end of the connection is the end of the body, a reset.
   private func responseIsCut(reason: String) {
     guard responsePhase == .body else { return }
-    if let local { upstream.failed(local, "answer cut short") }
+    settle(status: record.value.status, failure: "answer cut short")
     let endsByClose = encoding == .identity && responseFraming != .none && responseRemaining == 0
     if case .length = responseFraming { return cut(reason: reason) }
     cut(reason: reason, byReset: endsByClose)

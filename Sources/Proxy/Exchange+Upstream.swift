@@ -83,6 +83,7 @@ extension Exchange {
       let other = upstream.select(key, excluding: tried)
       if let other, tried.count <= context.settings.retries {
         failed.counters.value.retries += 1
+        leavesKey()
         return lease(other, sendingAtOnce: true)
       }
       // Nobody there just now, which a restart makes so for a moment. A connect that timed out has
@@ -127,7 +128,11 @@ extension Exchange {
       upstream.failed(failed, reason)
       if replays < context.settings.retries, upstream.takeRetry() {
         failed.counters.value.retries += 1
-        return replay(on: upstream.select(key, excluding: [failed.endpoint.id]) ?? failed)
+        // Not to one that failed this very request before, as long as there are others.
+        tried.append(failed.endpoint.id)
+        let other = upstream.select(key, excluding: tried)
+        if other != nil { leavesKey() }
+        return replay(on: other ?? failed)
       }
     } else {
       upstream.failed(failed, reason)
@@ -137,6 +142,9 @@ extension Exchange {
       status: verdict.reply ?? 502, detail: "the origin closed the connection before it answered",
       reason: Reason.upstreamClosed)
   }
+
+  /// Goes elsewhere than the cookie says: the client is told a new one.
+  private func leavesKey() { if case .token = key { setsCookie = true } }
 
   private func replay(on local: LocalEndpoint) {
     discardConnection()

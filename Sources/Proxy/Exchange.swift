@@ -78,7 +78,7 @@ final class Exchange: StreamHandler {
   var setsCookie = false
   var connection: UpstreamConnection?
   var isConnecting = false
-  /// Endpoints that could not be connected to, by id.
+  /// Endpoints that failed this exchange, by id.
   var tried: [Int] = []
   /// What was sent already goes out again, on a fresh connection.
   var isReplaying = false
@@ -290,8 +290,10 @@ final class Exchange: StreamHandler {
   }
 
   /// The endpoint is done with this exchange.
-  /// - Parameter status: its own; 0 where it gave none.
-  func settle(status: Int) {
+  /// - Parameters:
+  ///   - status: its own; 0 where it gave none.
+  ///   - failure: what speaks against it although it answered.
+  func settle(status: Int, failure: StaticString? = nil) {
     guard let local else { return }
     self.local = nil
     local.counters.value.bytesSent &+= UInt64(requestBodyBytes)
@@ -299,7 +301,8 @@ final class Exchange: StreamHandler {
     let now = EventLoop.nanoseconds
     // How long a tunnel or an event stream was open says nothing of how quick the endpoint is.
     let isLatency = status != 101 && !isEventStream
-    upstream.finished(local, status: status, nanoseconds: isLatency ? now &- leasedAt : 0, at: now)
+    upstream.finished(
+      local, status: status, nanoseconds: isLatency ? now &- leasedAt : 0, at: now, failure: failure)
   }
 
   func discardConnection() {
@@ -326,6 +329,7 @@ final class Exchange: StreamHandler {
     case (.tunnel, _): cut(reason: Reason.tunnelIdle, byReset: true)
     case (.body, _):
       let clientStalled = client!.stream.hasQueuedBytes
+      if !clientStalled { settle(status: record.value.status, failure: "answer stalled") }
       cut(reason: clientStalled ? Reason.clientStalled : Reason.upstreamStalled, byReset: clientStalled)
     case (.complete, _): leave(isPersistent: false, hasUnreadBody: true)
     case (.awaitingHead, _) where isWaiting: noEndpointCame()

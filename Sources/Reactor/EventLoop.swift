@@ -71,6 +71,14 @@ internal import Glibc
     isClosed = true
   }
 
+  /// Ends the loop where something cannot be waited for, such as a look-up in the system's resolver: what it
+  /// holds is left to the end of the process.
+  public func abandon() {
+    precondition(!isClosed)
+    isClosed = true
+    _ = unsafe Unmanaged.passRetained(self)
+  }
+
   // MARK: Timers
 
   /// Sets `timer` to run out at `deadline`, whatever it was set to before. `.never` disarms it.

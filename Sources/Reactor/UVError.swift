@@ -23,7 +23,8 @@ public struct UVError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What this machine has run out of, such as local ports: it says nothing of the other side.
   public var isLocalShortage: Bool {
     switch self {
-    case .tooManyFiles, .tooManyFilesInSystem, UVError(UV_EADDRNOTAVAIL), UVError(UV_ENOBUFS), UVError(UV_ENOMEM):
+    case .tooManyFiles, .tooManyFilesInSystem, UVError(UV_EADDRNOTAVAIL), UVError(UV_ENOBUFS),
+      UVError(UV_ENOMEM):
       true
     default: false
     }

@@ -51,6 +51,9 @@ public final class Server {
   private var connectionsMax = 0
   private let startedAt: Instant
   private var liveWorkers = 0
+  /// What the workers were told in the end: those that start late are told it again.
+  private var stopCommand: Worker.Command?
+  private var hasEnded = false
   private var cutConnections = 0
   private var isStopping = false
   private var exitCode = ExitCode.clean
@@ -110,9 +113,10 @@ public final class Server {
       }
     }
     worker = nil
-    directories = []
     admin = nil
-    loop.close()
+    let isLookingUp = directories.contains { $0.isLookingUp }
+    directories = []
+    if isLookingUp { loop.abandon() } else { loop.close() }
     return exitCode
   }
 
@@ -242,6 +246,7 @@ public final class Server {
       for directory in directories {
         workerMail[index].post(.endpoints(index: directory.index, directory.current))
       }
+      if let stopCommand { workerMail[index].post(stopCommand) }
       awaitedWorkers -= 1
       announceWhenStarted()
     case .found(let finding): directories[finding.upstream].received(finding)
@@ -282,29 +287,41 @@ public final class Server {
     isStopping = true
     logger.info("\(reason): draining, at most \(settings.drainTimeout.milliseconds / 1000) s")
     if liveWorkers == 0 { return end() }
-    let deadline = RepeatingTimer(every: settings.drainTimeout, on: loop) { [unowned self] in
+    let patience = Interval(
+      milliseconds: settings.preDrain.milliseconds + settings.drainTimeout.milliseconds)
+    let deadline = RepeatingTimer(every: patience, on: loop) { [unowned self] in
       logger.warning("drain deadline passed")
       cut()
     }
     timers.append(deadline)
-    guard settings.preDrain.milliseconds > 0 else { return tell(.drain) }
+    guard settings.preDrain.milliseconds > 0 else { return drainWorkers() }
     var timer: RepeatingTimer?
     timer = RepeatingTimer(every: settings.preDrain, on: loop) { [unowned self] in
       timer?.close()
       timer = nil
-      tell(.drain)
+      drainWorkers()
     }
     if let timer { timers.append(timer) }
   }
 
   private func cut() {
     isStopping = true
+    if liveWorkers == 0 { return end() }
+    stopCommand = .cut
     tell(.cut)
+  }
+
+  private func drainWorkers() {
+    guard stopCommand == nil else { return }
+    stopCommand = .drain
+    tell(.drain)
   }
 
   private func tell(_ command: Worker.Command) { for mail in workerMail { mail.post(command) } }
 
   private func end() {
+    guard !hasEnded else { return }
+    hasEnded = true
     if cutConnections > 0 {
       logger.warning("\(cutConnections) connections cut")
       if exitCode == ExitCode.clean { exitCode = ExitCode.connectionsCut }
@@ -317,6 +334,8 @@ public final class Server {
     for signal in signals { signal.close() }
     mainMail.close()
     control.mailbox.close()
+    // A look-up that hangs in the system's resolver cannot be cancelled and must not hold the end up.
+    loop.stop()
   }
 }
 

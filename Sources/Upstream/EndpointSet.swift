@@ -64,6 +64,14 @@ public final class EndpointSet: Sendable {
     return (available, false)
   }
 
+  /// Whether a list of `entries` would choose as this one does.
+  func hasSameEntries(as entries: [Entry]) -> Bool {
+    guard entries.count == self.entries.count else { return false }
+    return zip(entries, self.entries).allSatisfy {
+      $0.endpoint === $1.endpoint && $0.condition == $1.condition && $0.share == $1.share
+    }
+  }
+
   /// The entry whose turn it is; `nil` where none is usable.
   @inline(__always) public func next() -> Int? {
     guard !order.isEmpty else { return nil }

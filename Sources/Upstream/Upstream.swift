@@ -190,13 +190,18 @@ public final class Upstream {
   /// - Parameters:
   ///   - status: 0 where no answer came.
   ///   - nanoseconds: from the choice of the endpoint to the end; 0 where that says nothing.
-  public func finished(_ local: LocalEndpoint, status: Int, nanoseconds: UInt64, at now: UInt64) {
+  ///   - failure: what speaks against it although it answered.
+  public func finished(
+    _ local: LocalEndpoint, status: Int, nanoseconds: UInt64, at now: UInt64, failure: StaticString? = nil
+  ) {
     local.counters.value.inFlight -= 1
     local.counters.value.responses[min(5, status / 100)] += 1
     if status > 0, nanoseconds > 0 { local.counters.value.latency.add(microseconds: nanoseconds / 1000) }
-    if measuresLatency, nanoseconds > 0 { local.latency.value.add(nanoseconds, at: now) }
+    if measuresLatency, status > 0, nanoseconds > 0 { local.latency.value.add(nanoseconds, at: now) }
     // What a gateway says when what is behind it is gone or overloaded (RFC 9110 §15.6.3 to §15.6.5).
-    if (502...504).contains(status) {
+    if let failure {
+      failed(local, "\(failure)")
+    } else if (502...504).contains(status) {
       failed(local, "status \(status)")
     } else if status > 0 {
       local.succeeded()

@@ -153,6 +153,22 @@ import Testing
     #expect(good.requests.allSatisfy { $0["host"] == "127.0.0.1:\(good.port)" })
   }
 
+  @Test(arguments: [1000, 20_000, 40_000, 60_000]) func `a PUT goes on with its body, up to 64 KiB`(
+    _ count: Int
+  ) throws {
+    let bad = try ScriptedOrigin { connection in
+      _ = try connection.readRequest()
+      connection.reset()
+    }
+    let good = try ScriptedOrigin { ok("\($0.body.count) \($0.body == RetryTests.pattern($0.body.count))") }
+    let proxy = try ProxyUnderTest(bad, good)
+    let client = try proxy.connect()
+    let body = String(decoding: RetryTests.pattern(count), as: UTF8.self)
+    for _ in 0..<2 {
+      #expect(try client.exchange(head("PUT /x", "Content-Length: \(count)") + body).text == "\(count) true")
+    }
+  }
+
   @Test func `a POST that an origin may have seen is not sent again`() throws {
     let bad = try ScriptedOrigin { connection in
       _ = try connection.readRequest()

@@ -57,13 +57,30 @@ import Testing
       OriginSettings(.host("10.0.0.1", port: 3000)),
     ])
     #expect(listed(book.begin()) == [address("10.0.0.1")])
-    #expect(
-      book.resolved(0, to: [address("10.0.0.1"), address("10.0.0.2")]).appeared.map(\.authority) == [
-        "app:3000"
-      ])
+    // From now on it goes by the name that stands first, as if it had left and come back.
+    let first = book.resolved(0, to: [address("10.0.0.1"), address("10.0.0.2")])
+    #expect(first.appeared.map(\.authority) == ["app:3000", "app:3000"])
+    #expect(first.vanished == [address("10.0.0.1")])
     #expect(book.resolved(1, to: [address("10.0.0.2")]).isEmpty)
-    // Gone from one name and still behind the other.
-    #expect(book.resolved(0, to: [address("10.0.0.9")]).vanished.isEmpty)
+    // Gone from one name and still behind others.
+    let second = book.resolved(0, to: [address("10.0.0.9")])
+    #expect(second.appeared.map(\.authority) == ["app:3000", "web:3000", "10.0.0.1:3000"])
     #expect(book.resolved(1, to: [address("10.0.0.8")]).vanished == [address("10.0.0.2")])
+  }
+
+  @Test func `an address that moves to another name is another endpoint`() {
+    var book = AddressBook([
+      OriginSettings(.host("blue", port: 3000)), OriginSettings(.host("green", port: 3000), weight: 2),
+    ])
+    _ = book.begin()
+    _ = book.resolved(0, to: [address("10.0.0.1")])
+    _ = book.resolved(1, to: [address("10.0.0.2")])
+    _ = book.resolved(0, to: [address("10.0.0.9")])
+    let difference = book.resolved(1, to: [address("10.0.0.1"), address("10.0.0.2")])
+    #expect(listed(difference) == [address("10.0.0.1")])
+    #expect(difference.appeared.first?.authority == "green:3000")
+    let moved = book.resolved(0, to: [address("10.0.0.2")])
+    #expect(moved.appeared.first?.authority == "blue:3000")
+    #expect(moved.vanished.contains(address("10.0.0.2")))
   }
 }

@@ -47,4 +47,15 @@ import Testing
       for (one, two) in zip(order, order.dropFirst() + order.prefix(1)) where one != 0 { #expect(one != two) }
     }
   }
+
+  @Test func `a round stays short, whatever the weights`() {
+    let weights = (0..<500).map { 1000 - $0 }
+    let order = RoundRobin.order(weights: weights)
+    #expect(order.count <= 4096)
+    #expect(Set(order).count == 500)
+    // The heaviest still gets about twice as many turns as the lightest.
+    #expect(order.count { $0 == 0 } > order.count { $0 == 499 })
+    let uneven = RoundRobin.order(weights: [1000, 999])
+    #expect(abs(uneven.count { $0 == 0 } - uneven.count { $0 == 1 }) <= 1)
+  }
 }

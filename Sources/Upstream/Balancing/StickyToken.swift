@@ -13,12 +13,11 @@ enum StickyToken {
     return Array("sluice sticky \(settings.origins.map { "\($0.location)" }.sorted())".utf8)
   }
 
-  static func tokens(_ endpoints: [Endpoint], _ settings: UpstreamSettings, key: [UInt8]) -> [[UInt8]] {
-    guard case .sticky = settings.balance else { return [] }
-    return endpoints.map { endpoint in
-      let code = MessageAuthentication.code(of: Array(endpoint.name.utf8), key: key)
-      return code.prefix(byteCount).flatMap { byte in [digit(byte >> 4), digit(byte & 15)] }
-    }
+  /// `nil` where the balance does not ask for cookies.
+  static func token(of endpoint: Endpoint, _ settings: UpstreamSettings, key: [UInt8]) -> [UInt8]? {
+    guard case .sticky = settings.balance else { return nil }
+    let code = MessageAuthentication.code(of: Array(endpoint.name.utf8), key: key)
+    return code.prefix(byteCount).flatMap { byte in [digit(byte >> 4), digit(byte & 15)] }
   }
 
   private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }

@@ -63,12 +63,14 @@ struct AddressBook {
         order.append(address)
       }
     }
-    let had = Set(listed.map(\.address))
+    // An address that goes by another name or weight now is another endpoint.
+    let staying = listed.filter { wanted[$0.address] == $0 }
+    let had = Set(staying.map(\.address))
     let difference = Difference(
       appeared: order.filter { !had.contains($0) }.compactMap { wanted[$0] },
-      vanished: listed.map(\.address).filter { wanted[$0] == nil })
+      vanished: listed.map(\.address).filter { !had.contains($0) })
     // Those that stay keep their places, whatever order the resolver is in the mood for.
-    listed = listed.filter { wanted[$0.address] != nil } + difference.appeared
+    listed = staying + difference.appeared
     return difference
   }
 }

@@ -8,6 +8,8 @@ internal import Synchronization
 public final class EndpointDirectory {
   private final class Member {
     let endpoint: Endpoint
+    /// What a cookie calls it, where the balance asks for that.
+    let token: [UInt8]?
     var machine: HealthMachine
     var check: ActiveCheck?
     var hasBeenChecked = false
@@ -16,8 +18,9 @@ public final class EndpointDirectory {
     var ejections: UInt64 = 0
     let addedAt: Instant
 
-    init(_ endpoint: Endpoint, _ machine: HealthMachine, at now: Instant) {
+    init(_ endpoint: Endpoint, _ token: [UInt8]?, _ machine: HealthMachine, at now: Instant) {
       self.endpoint = endpoint
+      self.token = token
       self.machine = machine
       addedAt = now
     }
@@ -44,6 +47,11 @@ public final class EndpointDirectory {
   private static let tick = Interval(milliseconds: 500)
   /// An endpoint that did not take traffic yet is checked more often for that long.
   private static let startingTime = Interval.seconds(30)
+  /// The start waits for the first answers of all for so long, and for any at most so often that long.
+  private static let startTick = Interval(milliseconds: 500)
+  private static let startTicksMax = 5
+  /// Lists that follow each other more closely than that become one: many endpoints may change at once.
+  private static let publishInterval = Interval(milliseconds: 20)
 
   public let index: Int
   public let name: String
@@ -58,6 +66,9 @@ public final class EndpointDirectory {
   private var resolveTimer: RepeatingTimer?
   private var startTimer: RepeatingTimer?
   private var onStarted: (() -> Void)?
+  private var startTicks = 0
+  private var publishTimer: RepeatingTimer?
+  private var publishedAt: Instant?
   private var unresolved: [Int: String] = [:]
   private var lookups: Set<Int> = []
   private var everResolved: Set<Int> = []
@@ -94,8 +105,11 @@ public final class EndpointDirectory {
   /// are in, or soon after: a dead resolver or origin does not stop the start.
   public func start(_ onStarted: @escaping () -> Void) {
     self.onStarted = onStarted
-    let patience = Interval(milliseconds: settings.health.timeout.milliseconds + 1500)
-    startTimer = RepeatingTimer(every: patience, on: loop) { [unowned self] in started() }
+    startTimer = RepeatingTimer(every: EndpointDirectory.startTick, on: loop) { [unowned self] in
+      startTicks += 1
+      let isServing = members.contains { $0.machine.condition == .available }
+      if isServing || startTicks >= EndpointDirectory.startTicksMax { started() }
+    }
     apply(book.begin())
     resolveAll()
     if !book.names.isEmpty {
@@ -119,6 +133,8 @@ public final class EndpointDirectory {
     startTimer = nil
     guard let action = onStarted else { return }
     onStarted = nil
+    // Told below in other words.
+    hadUsable = members.contains { $0.machine.condition == .available }
     refresh()
     if !members.isEmpty, current.usable.isEmpty {
       report(.warning("\(label)no endpoint is healthy yet; starting all the same"))
@@ -130,9 +146,12 @@ public final class EndpointDirectory {
     isClosed = true
     for member in members { member.check?.close() }
     members = []
-    for timer in [tickTimer, resolveTimer, startTimer] { timer?.close() }
-    (tickTimer, resolveTimer, startTimer, onStarted) = (nil, nil, nil, nil)
+    for timer in [tickTimer, resolveTimer, startTimer, publishTimer] { timer?.close() }
+    (tickTimer, resolveTimer, startTimer, publishTimer, onStarted) = (nil, nil, nil, nil, nil)
   }
+
+  /// Whether the system's resolver is at work, which nobody can hurry.
+  public var isLookingUp: Bool { !lookups.isEmpty }
 
   /// Looks every name up now.
   public func resolveNow() { resolveAll() }
@@ -192,7 +211,8 @@ public final class EndpointDirectory {
     rules.rise = settings.health.rise
     rules.fall = settings.health.fall
     rules.hasChecks = settings.health.check != .none
-    let member = Member(endpoint, HealthMachine(rules, at: loop.now), at: loop.now)
+    let token = StickyToken.token(of: endpoint, settings, key: stickyKey)
+    let member = Member(endpoint, token, HealthMachine(rules, at: loop.now), at: loop.now)
     members.append(member)
     if onStarted == nil { report(.info("endpoint \(endpoint.name) is new")) }
     guard rules.hasChecks else { return }
@@ -218,8 +238,11 @@ public final class EndpointDirectory {
   /// What requests on some loop say of an endpoint.
   public func received(_ finding: Finding) {
     guard let member = members.first(where: { $0.endpoint.id == finding.endpointID }) else { return }
-    // A check now, so that a guess becomes a fact soon.
-    defer { member.check?.checkNow() }
+    // A check now, so that a guess becomes a fact soon; and the list at once, for requests fail meanwhile.
+    defer {
+      member.check?.checkNow()
+      publishPending()
+    }
     let condemnable = members.filter { !$0.machine.isUnhealthy }
     let ejected = condemnable.count { $0.machine.condition == .ejected }
     guard (ejected + 1) * 2 <= condemnable.count else { return }
@@ -251,19 +274,40 @@ public final class EndpointDirectory {
 
   // MARK: Publishing
 
-  /// Makes the list anew and publishes it.
+  /// Makes the list anew and publishes it, at once or, after one that was just published, very soon.
   private func refresh() {
-    guard !isClosed else { return }
+    // Before the start nobody reads it.
+    guard !isClosed, onStarted == nil, publishTimer == nil else { return }
+    if let publishedAt, loop.now.since(publishedAt) < EndpointDirectory.publishInterval {
+      publishTimer = RepeatingTimer(every: EndpointDirectory.publishInterval, on: loop) { [unowned self] in
+        publishPending()
+      }
+      return
+    }
+    publishNow()
+  }
+
+  private func publishPending() {
+    guard let timer = publishTimer else { return }
+    timer.close()
+    publishTimer = nil
+    publishNow()
+  }
+
+  private func publishNow() {
     let now = loop.now
+    publishedAt = now
     let entries = members.map { member in
       EndpointSet.Entry(
         member.endpoint, member.machine.condition,
         share: member.endpoint.weight * SlowStart.share(returnedAt: member.machine.returnedAt, now: now))
     }
-    let tokens = StickyToken.tokens(members.map(\.endpoint), settings, key: stickyKey)
-    current = EndpointSet(entries, balance: settings.balance, tokens: tokens, cursor: cursor)
-    if onStarted == nil { reportAvailability() }
-    publish(current)
+    if !current.hasSameEntries(as: entries) {
+      let tokens = members.compactMap(\.token)
+      current = EndpointSet(entries, balance: settings.balance, tokens: tokens, cursor: cursor)
+      reportAvailability()
+      publish(current)
+    }
     for member in members {
       // What is starting is looked for often, for a while.
       let isStarting =

@@ -13,6 +13,7 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
   }
 
   private static let headBytesMax = 32 * 1024
+  private static let interimHeadsMax = 16
   private static let urgentInterval = Interval(milliseconds: 250)
 
   private let address: SocketAddress
@@ -24,6 +25,7 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
   private var stream: SocketStream?
   private var inbox = ByteBuffer()
   private var table = FieldTable()
+  private var interimHeads = 0
   private var nextAt = Instant.never
   private var isClosed = false
 
@@ -64,6 +66,7 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
     let stream = SocketStream(towards: address, on: loop)
     self.stream = stream
     inbox.removeAll()
+    interimHeads = 0
     if let error = stream.connect(to: address, handler: self) {
       // Ours and not the origin's: it says nothing of its health.
       if error.isLocalShortage { return end(nil) }
@@ -106,6 +109,10 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
       case .failed(let error): return end(.failed("malformed answer: \(error.rawValue)"))
       case .complete(let head):
         if head.isInterim {
+          interimHeads += 1
+          guard interimHeads <= ActiveCheck.interimHeadsMax else {
+            return end(.failed("no end of 1xx answers"))
+          }
           inbox.consume(head.end)
           continue
         }

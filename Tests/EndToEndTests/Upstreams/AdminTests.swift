@@ -1,5 +1,6 @@
 import Base
 import Configuration
+import Reactor
 import TestSupport
 import Testing
 import Upstream
@@ -70,6 +71,29 @@ import Upstream
     let method = line.hasPrefix("HEAD") ? "HEAD" : "GET"
     #expect(try client.exchange("\(line) HTTP/1.1\r\nHost: a\r\n\r\n", method: method).status == status)
     #expect(try client.readToEnd().bytes.isEmpty)
+  }
+
+  @Test func `listens on a unix socket as well`() throws {
+    let origin = try ScriptedOrigin(saying: "x")
+    let path = temporaryPath("admin.sock")
+    var settings = ProxyUnderTest.settings([origin.location])
+    settings.adminListen = .unix(path)
+    let proxy = try ProxyUnderTest(settings)
+    #expect(proxy.admin == .unix(path))
+    #expect(try proxy.ask("/readyz").status == 200)
+  }
+
+  @Test(arguments: ["/status", "/metrics", "/readyz"]) func `answers a client that has ended its side`(
+    path: String
+  ) throws {
+    let origin = try ScriptedOrigin(saying: "x")
+    let proxy = try proxy(origin, workers: 2)
+    for _ in 0..<20 {
+      let client = try WireClient(try #require(proxy.admin))
+      try client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+      client.finishSending()
+      #expect(try client.readResponse().status == 200)
+    }
   }
 
   @Test func `is not held up by clients that say nothing`() throws {

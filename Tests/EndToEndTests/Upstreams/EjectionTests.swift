@@ -1,5 +1,6 @@
 import Base
 import Configuration
+import Proxy
 import Reactor
 import TestSupport
 import Testing
@@ -50,6 +51,45 @@ import Upstream
     let client = try proxy.connect()
     for _ in 0..<60 { _ = try client.exchange(head()) }
     #expect(flaky.requests.count == 30)
+  }
+
+  @Test func `one that cuts its answers short is left out`() throws {
+    let good = try ScriptedOrigin(saying: "good")
+    let bad = try ScriptedOrigin { connection in
+      _ = try connection.readRequest()
+      try connection.send(answer("200 OK", "Content-Length: 10", body: "12345"))
+    }
+    let proxy = try ProxyUnderTest(bad, good) { admin(&$0) }
+    for _ in 0..<10 {
+      let client = try proxy.connect()
+      try client.send(head())
+      _ = try client.readHead()
+      client.close()
+    }
+    try wait(for: "ejected", of: bad, proxy)
+  }
+
+  @Test func `a request that broke on two endpoints reaches the third, whatever the balance`() throws {
+    for balance in [Balance.hashURI, .roundRobin, .leastRequests, .twoChoices] {
+      let bad = try (0..<2).map { _ in
+        try ScriptedOrigin { connection in
+          _ = try connection.readRequest()
+          connection.reset()
+        }
+      }
+      let good = try ScriptedOrigin(saying: "good")
+      let proxy = try ProxyUnderTest(bad[0], bad[1], good) { $0.upstream.balance = balance }
+      // Not more of them than the budget allows at the beginning.
+      for path in 0..<3 { #expect(try proxy.exchange(head("GET /\(path)")).text == "good") }
+    }
+  }
+
+  @Test func `without retries nothing waits`() throws {
+    let settings = ProxyUnderTest.settings([.host("does-not-exist.invalid", port: 80)])
+    let proxy = try ProxyUnderTest(settings) { $0.proxy.retries = 0 }
+    let started = ContinuousClock.now
+    #expect(try proxy.exchange(head()).status == 503)
+    #expect(started.duration(to: .now) < .seconds(2))
   }
 
   @Test func `plain errors of an application do not speak against it`() throws {
