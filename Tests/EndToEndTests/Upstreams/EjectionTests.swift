@@ -63,7 +63,8 @@ import Upstream
     for _ in 0..<10 {
       let client = try proxy.connect()
       try client.send(head())
-      _ = try client.readHead()
+      // To its end, which for a short one is the cut: a client that leaves before would itself be the reason.
+      _ = try? client.readResponse()
       client.close()
     }
     try wait(for: "ejected", of: bad, proxy)
