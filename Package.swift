@@ -37,6 +37,7 @@ let package = Package(
     // First floor: pure protocol and policy.
     .target(name: "HTTP1", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "Routing", dependencies: ["Base"], swiftSettings: strict),
+    .target(name: "Cache", dependencies: ["Base", "HTTP1"], swiftSettings: strict),
     .target(name: "Observe", dependencies: ["Base"], swiftSettings: strict),
     // Second floor: who receives the traffic.
     .target(
@@ -44,20 +45,21 @@ let package = Package(
       swiftSettings: strict),
     // Third floor: the work.
     .target(
-      name: "Proxy", dependencies: ["Base", "Reactor", "HTTP1", "Routing", "Observe", "Upstream"],
+      name: "Proxy", dependencies: ["Base", "Reactor", "HTTP1", "Routing", "Cache", "Observe", "Upstream"],
       swiftSettings: strict),
     .target(
-      name: "Admin", dependencies: ["Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy"],
+      name: "Admin", dependencies: ["Base", "Reactor", "HTTP1", "Cache", "Observe", "Upstream", "Proxy"],
       swiftSettings: strict),
     // Roof.
     .target(
       name: "Configuration",
-      dependencies: ["Base", "Reactor", "HTTP1", "Routing", "Observe", "Upstream", "Proxy"],
+      dependencies: ["Base", "Reactor", "HTTP1", "Routing", "Cache", "Observe", "Upstream", "Proxy"],
       swiftSettings: strict),
     .target(
       name: "Server",
       dependencies: [
-        "Base", "Reactor", "HTTP1", "Routing", "Observe", "Upstream", "Proxy", "Admin", "Configuration",
+        "Base", "Reactor", "HTTP1", "Routing", "Cache", "Observe", "Upstream", "Proxy", "Admin",
+        "Configuration",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -98,7 +100,7 @@ let package = Package(
     // Tests: one target a room, then the tables, then real sockets.
     .target(
       name: "TestSupport",
-      dependencies: ["Base", "Reactor", "Observe", "Upstream", "Configuration", "Server"],
+      dependencies: ["Base", "Reactor", "Cache", "Observe", "Upstream", "Proxy", "Configuration", "Server"],
       path: "Tests/Support", swiftSettings: strict),
     .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DigestTests", dependencies: ["Digest"], swiftSettings: strict),
@@ -108,6 +110,8 @@ let package = Package(
     .testTarget(
       name: "RoutingTests", dependencies: ["Base", "HTTP1", "Routing", "TestSupport"], swiftSettings: strict),
     .testTarget(
+      name: "CacheTests", dependencies: ["Base", "HTTP1", "Cache", "TestSupport"], swiftSettings: strict),
+    .testTarget(
       name: "ObserveTests", dependencies: ["Base", "Observe", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "UpstreamTests", dependencies: ["Base", "Reactor", "Upstream", "TestSupport"],
@@ -116,7 +120,9 @@ let package = Package(
       name: "ProxyTests", dependencies: ["Base", "HTTP1", "Proxy", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests",
-      dependencies: ["Base", "HTTP1", "Routing", "Observe", "Proxy", "Reactor", "Upstream", "Configuration"],
+      dependencies: [
+        "Base", "HTTP1", "Routing", "Cache", "Observe", "Proxy", "Reactor", "Upstream", "Configuration",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ConformanceTests", dependencies: ["Base", "HTTP1", "TestSupport"], exclude: ["Fixtures"],
@@ -127,7 +133,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Base", "Reactor", "HTTP1", "Observe", "Upstream", "Proxy", "Configuration", "Server", "TestSupport",
+        "Base", "Reactor", "HTTP1", "Cache", "Observe", "Upstream", "Proxy", "Configuration", "Server",
+        "TestSupport",
       ],
       swiftSettings: strict),
   ]

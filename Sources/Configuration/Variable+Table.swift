@@ -10,7 +10,8 @@ internal import Upstream
 extension Variable {
   /// Every variable there is, in the order in which they are shown and their errors told.
   static let all: [Variable] =
-    listening + origins + endpoints + forwarding + timeouts + limits + logging + administration + running
+    listening + origins + endpoints + forwarding + caching + timeouts + limits + logging + administration
+    + running
 
   private static let listening = [
     Variable(

@@ -9,6 +9,7 @@ public struct Variable: Sendable {
     case origins = "Origins"
     case endpoints = "Endpoints"
     case forwarding = "Forwarding"
+    case caching = "Caching"
     case timeouts = "Timeouts"
     case limits = "Limits"
     case logging = "Logging"

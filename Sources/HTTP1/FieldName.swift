@@ -39,6 +39,23 @@ public enum FieldName: UInt8, Sendable {
   case authenticationInfo
   case xRealIP
   case location
+  case range
+  case ifRange
+  case ifMatch
+  case ifNoneMatch
+  case ifModifiedSince
+  case ifUnmodifiedSince
+  case etag
+  case lastModified
+  case expires
+  case vary
+  case pragma
+  case cdnCacheControl
+  case proxyAuthenticationInfo
+  case cacheStatus
+  case contentLocation
+  case cacheGroups
+  case cacheGroupInvalidation
 
   /// A bit of its own for each known name, for sets of names in one word.
   @inlinable public var bit: UInt64 { 1 << UInt64(rawValue) }
@@ -62,17 +79,25 @@ public enum FieldName: UInt8, Sendable {
       if first == 0x2020_2020_2061_6976 { return .via }
       if first == 0x2020_2020_2065_6761 { return .age }
     case 4:
+      if first == 0x2020_2020_6761_7465 { return .etag }
+      if first == 0x2020_2020_7972_6176 { return .vary }
       if first == 0x2020_2020_7473_6f68 { return .host }
       if first == 0x2020_2020_6574_6164 { return .date }
+    case 5:
+      if first == 0x2020_2065_676e_6172 { return .range }
     case 6:
+      if first == 0x2020_616d_6761_7270 { return .pragma }
       if first == 0x2020_7463_6570_7865 { return .expect }
       if first == 0x2020_7265_7672_6573 { return .server }
       if first == 0x2020_6569_6b6f_6f63 { return .cookie }
     case 7:
+      if first == 0x2073_6572_6970_7865 { return .expires }
       if first == 0x2072_656c_6961_7274 { return .trailer }
       if first == 0x2065_6461_7267_7075 { return .upgrade }
       if first == 0x2072_6572_6566_6572 { return .referer }
     case 8:
+      if first == 0x6567_6e61_722d_6669 { return .ifRange }
+      if first == 0x6863_7461_6d2d_6669 { return .ifMatch }
       if first == 0x6e6f_6974_6163_6f6c { return .location }
     default: break
     }
@@ -94,10 +119,14 @@ public enum FieldName: UInt8, Sendable {
       if first == 0x6b6f_6f63_2d74_6573, second == 0x2020_2020_2020_6569 { return .setCookie }
     case 12:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 4)
+      if first == 0x7473_2d65_6863_6163, second == 0x2020_2020_7375_7461 { return .cacheStatus }
+      if first == 0x7267_2d65_6863_6163, second == 0x2020_2020_7370_756f { return .cacheGroups }
       if first == 0x2d74_6e65_746e_6f63, second == 0x2020_2020_6570_7974 { return .contentType }
       if first == 0x7772_6f66_2d78_616d, second == 0x2020_2020_7364_7261 { return .maxForwards }
     case 13:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 5)
+      if first == 0x2d65_6e6f_6e2d_6669, second == 0x2020_2068_6374_616d { return .ifNoneMatch }
+      if first == 0x646f_6d2d_7473_616c, second == 0x2020_2064_6569_6669 { return .lastModified }
       if first == 0x7a69_726f_6874_7561, second == 0x2020_206e_6f69_7461 { return .authorization }
       if first == 0x6f63_2d65_6863_6163, second == 0x2020_206c_6f72_746e { return .cacheControl }
       if first == 0x2d74_6e65_746e_6f63, second == 0x2020_2065_676e_6172 { return .contentRange }
@@ -110,12 +139,34 @@ public enum FieldName: UInt8, Sendable {
       if first == 0x7261_7772_6f66_2d78, second == 0x2072_6f66_2d64_6564 { return .xForwardedFor }
     case 16:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
+      if first == 0x2d74_6e65_746e_6f63, second == 0x6e6f_6974_6163_6f6c { return .contentLocation }
       if first == 0x6f63_2d79_786f_7270, second == 0x6e6f_6974_6365_6e6e { return .proxyConnection }
       if first == 0x7261_7772_6f66_2d78, second == 0x7473_6f68_2d64_6564 { return .xForwardedHost }
       if first == 0x2d74_6e65_746e_6f63, second == 0x676e_6964_6f63_6e65 { return .contentEncoding }
+    default: return findLongest(bytes, start, first, count)
+    }
+    return .other
+  }
+
+  private static func findLongest(
+    _ bytes: Span<UInt8>, _ start: Int, _ first: UInt64, _ count: Int
+  ) -> FieldName {
+    switch count {
     case 17:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
       let third = ByteScan.foldedWord(bytes, at: start + 16, count: 1)
+      if first == 0x6669_646f_6d2d_6669,
+        second == 0x636e_6973_2d64_6569,
+        third == 0x2020_2020_2020_2065
+      {
+        return .ifModifiedSince
+      }
+      if first == 0x6863_6163_2d6e_6463,
+        second == 0x6f72_746e_6f63_2d65,
+        third == 0x2020_2020_2020_206c
+      {
+        return .cdnCacheControl
+      }
       if first == 0x7265_6673_6e61_7274, second == 0x6e69_646f_636e_652d, third == 0x2020_2020_2020_2067 {
         return .transferEncoding
       }
@@ -131,11 +182,37 @@ public enum FieldName: UInt8, Sendable {
     case 19:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
       let third = ByteScan.foldedWord(bytes, at: start + 16, count: 3)
+      if first == 0x646f_6d6e_752d_6669,
+        second == 0x6973_2d64_6569_6669,
+        third == 0x2020_2020_2065_636e
+      {
+        return .ifUnmodifiedSince
+      }
       if first == 0x7561_2d79_786f_7270, second == 0x7461_7a69_726f_6874, third == 0x2020_2020_206e_6f69 {
         return .proxyAuthorization
       }
       if first == 0x6974_6e65_6874_7561, second == 0x692d_6e6f_6974_6163, third == 0x2020_2020_206f_666e {
         return .authenticationInfo
+      }
+    case 24:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
+      let third = ByteScan.foldedWord(bytes, at: start + 16, count: 8)
+      if first == 0x7267_2d65_6863_6163,
+        second == 0x6176_6e69_2d70_756f,
+        third == 0x6e6f_6974_6164_696c
+      {
+        return .cacheGroupInvalidation
+      }
+    case 25:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
+      let third = ByteScan.foldedWord(bytes, at: start + 16, count: 8)
+      let fourth = ByteScan.foldedWord(bytes, at: start + 24, count: 1)
+      if first == 0x7561_2d79_786f_7270,
+        second == 0x6163_6974_6e65_6874,
+        third == 0x666e_692d_6e6f_6974,
+        fourth == 0x2020_2020_2020_206f
+      {
+        return .proxyAuthenticationInfo
       }
     default: break
     }

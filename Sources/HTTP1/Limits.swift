@@ -13,4 +13,7 @@ public struct Limits: Sendable, Hashable {
     self.requestLineBytesMax = min(16 * 1024, headBytesMax)
     self.fieldCountMax = fieldCountMax
   }
+
+  /// For heads of our own, which were within the limits when they came.
+  public static let unlimited = Limits(headBytesMax: 4 << 20, fieldCountMax: 20_000)
 }

@@ -10,7 +10,7 @@ extension Exchange {
     switch responsePhase {
     case .body: relay(bytes, from: 0, withHead: false)
     case .tunnel: tunnelFromOrigin(bytes, from: 0)
-    case .complete: upstreamIsReusable = false
+    case .complete, .cached: upstreamIsReusable = false
     case .awaitingHead:
       if responseInbox.value.isEmpty {
         readHeads(bytes)
@@ -84,6 +84,7 @@ extension Exchange {
   }
 
   private func beginResponse(_ bytes: Span<UInt8>, _ head: ResponseHead) {
+    if use.value.mode != .off, cacheTakes(bytes, head) { return }
     record.value.status = head.status
     if context.accessLog != nil {
       record.value.respondedNanoseconds = EventLoop.nanoseconds &- record.value.startNanoseconds
@@ -114,6 +115,7 @@ extension Exchange {
     told.closes = !isPersistent
     told.saysKeepAlive = isHTTP10 && isPersistent
     told.isHTTP10 = isHTTP10
+    if use.value.mode != .off { told.cacheForward = use.value.forward }
     if setsCookie, let local { told.cookie = upstream.cookieLine(of: local) }
     isEventStream = isEventStreamType(bytes)
     context.clock.value.refresh(loop.now)
@@ -132,7 +134,7 @@ extension Exchange {
 
   /// `Keep-Alive: timeout=N`: a second less than the origin will wait, so that it is never the first to
   /// close.
-  private func readIdleLimit(_ bytes: Span<UInt8>) {
+  func readIdleLimit(_ bytes: Span<UInt8>) {
     guard let field = context.table.value.first(.keepAlive) else { return }
     var seconds = 0
     var at = Int(field.valueStart)
@@ -250,6 +252,7 @@ extension Exchange {
   /// Everything queued towards the client is with the kernel: the response goes on.
   func downstreamDrained() {
     if responsePhase == .tunnel { return tunnelDownstreamDrained() }
+    if responsePhase == .cached { return cachedDrained() }
     guard responsePhase != .complete, let connection, !isConnecting else { return }
     connection.stream.startReading()
     if responsePhase == .body { armForBody() }
@@ -260,7 +263,7 @@ extension Exchange {
     if isConnecting { return connectFailed(error ?? .connectionReset) }
     switch responsePhase {
     case .tunnel: tunnelUpstreamEnded(error)
-    case .complete: upstreamIsReusable = false
+    case .complete, .cached: upstreamIsReusable = false
     case .awaitingHead: upstreamFailed(error)
     case .body:
       guard responseFraming == .untilClose, error == nil else {

@@ -1,4 +1,5 @@
 internal import Base
+internal import Cache
 internal import HTTP1
 internal import Observe
 internal import Reactor
@@ -8,7 +9,7 @@ internal import Upstream
 ///
 /// The exchange is the handler of the upstream connection's stream while it holds it, and is told of
 /// the client's side by `ClientConnection`. Used again and again: `reset` makes it new.
-final class Exchange: StreamHandler {
+final class Exchange: StreamHandler, FillingReader {
   /// Where the request stands on its way to the origin.
   enum RequestPhase {
     /// The head is written out in `requestBytes` and not yet sent.
@@ -25,6 +26,8 @@ final class Exchange: StreamHandler {
   enum ResponsePhase {
     case awaitingHead
     case body
+    /// What the client gets comes from memory.
+    case cached
     /// HTTP ended with 101: bytes both ways.
     case tunnel
     case complete
@@ -45,6 +48,8 @@ final class Exchange: StreamHandler {
   /// Non-nil from `begin` to the end.
   var client: ClientConnection?
   let record = Confined(AccessRecord())
+  /// What the cache has to do with it.
+  let use = Confined(CacheUse())
 
   // The request.
   var method = Method.get
@@ -134,6 +139,11 @@ final class Exchange: StreamHandler {
     encoding = .none
     (upstreamIsReusable, upstreamIdleLimit) = (false, nil)
     (isEventStream, downstreamHasEnded, upstreamHasEnded) = (false, false, false)
+    if use.value.mode != .off {
+      release(.abandoned)
+      leaveFilling()
+      use.value = CacheUse()
+    }
   }
 
   // MARK: Begin
@@ -166,14 +176,23 @@ final class Exchange: StreamHandler {
         return replyLocally(status: 404, detail: "nothing is served there", reason: Reason.noRoute)
       }
     }
+    if let cache = context.cache, lookUp(cache, head, bytes, path: path.span) { return }
     if !upstream.isRoundRobin { key = balanceKey(head, bytes) }
-    let chosen = upstream.select(key)
+    // Who waits for the answer of another needs no endpoint.
+    let isForwarded = use.value.mode != .following && use.value.refreshes == nil
+    let chosen = isForwarded ? upstream.select(key) : nil
+    var validators = ByteBuffer()
+    if let stale = use.value.stale ?? use.value.refreshes { stale.head.appendValidators(to: &validators) }
     context.requestRewrite.write(
       bytes, head, context.table.value,
       peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
       authority: chosen?.endpoint.authority ?? upstream.authority,
-      path: path.span, to: &requestBytes.value)
+      path: path.span, validators: validators.span, to: &requestBytes.value)
     hostRange = context.requestRewrite.takeHostRange()
+    if !isForwarded {
+      if let stale = use.value.refreshes { return serveStaleAndRefresh(stale) }
+      return follow()
+    }
     guard let chosen else { return waitForEndpoint() }
     lease(chosen)
     // With a body that has begun to come, the head goes out together with its first bytes.
@@ -258,6 +277,11 @@ final class Exchange: StreamHandler {
   /// Answers instead of an origin. Only while nothing of a response was sent.
   func replyLocally(status: Int, detail: StaticString, reason: String) {
     precondition(responsePhase == .awaitingHead)
+    if use.value.mode != .off {
+      if servesStale(insteadOf: status) { return }
+      release(.failed)
+      leaveFilling()
+    }
     discardConnection()
     stopWaiting()
     context.counters.value.localReplies += 1
@@ -318,7 +342,7 @@ final class Exchange: StreamHandler {
   var progress: ExchangeProgress {
     switch responsePhase {
     case .awaitingHead: requestPhase == .ready ? .beforeRequestHead : .beforeResponseHead
-    case .body, .tunnel: .duringBody
+    case .body, .tunnel, .cached: .duringBody
     case .complete: .afterBody
     }
   }
@@ -331,7 +355,11 @@ final class Exchange: StreamHandler {
       let clientStalled = client!.stream.hasQueuedBytes
       if !clientStalled { settle(status: record.value.status, failure: "answer stalled") }
       cut(reason: clientStalled ? Reason.clientStalled : Reason.upstreamStalled, byReset: clientStalled)
+    case (.cached, _):
+      let clientStalled = client!.stream.hasQueuedBytes
+      cut(reason: clientStalled ? Reason.clientStalled : Reason.upstreamStalled, byReset: clientStalled)
     case (.complete, _): leave(isPersistent: false, hasUnreadBody: true)
+    case (.awaitingHead, _) where use.value.mode == .following: goAlone()
     case (.awaitingHead, _) where isWaiting: noEndpointCame()
     case (.awaitingHead, _) where isConnecting: connectFailed(.timedOut)
     case (.awaitingHead, .sending) where connection?.stream.hasQueuedBytes != true && !waitsForContinue:

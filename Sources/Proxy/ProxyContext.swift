@@ -1,4 +1,5 @@
 public import Base
+public import Cache
 internal import HTTP1
 public import Observe
 public import Reactor
@@ -17,6 +18,8 @@ public final class ProxyContext: ListenerHandler {
   let routes: RouteTable?
   let counters = Confined(ProxyCounters())
   let accessLog: AccessLog?
+  /// `nil` where nothing is cached.
+  private(set) var cache: ProxyCache?
   let budget: ConnectionBudget
   let requestRewrite: RequestRewrite
   let responseRewrite: ResponseRewrite
@@ -51,7 +54,8 @@ public final class ProxyContext: ListenerHandler {
   private var lastReport = Instant(milliseconds: 0)
 
   public init(
-    settings: ProxySettings, upstreams: [Upstream], routes: RouteTable?, accessLog: AccessLog?,
+    settings: ProxySettings, upstreams: [Upstream], routes: RouteTable?, store: CacheStore?,
+    accessLog: AccessLog?,
     budget: ConnectionBudget,
     on loop: EventLoop, report: @escaping (String) -> Void
   ) {
@@ -65,6 +69,7 @@ public final class ProxyContext: ListenerHandler {
     self.report = report
     requestRewrite = RequestRewrite(settings)
     responseRewrite = ResponseRewrite(settings)
+    if let store { cache = ProxyCache(store, settings.cache, context: self, on: loop) }
     for upstream in upstreams { upstream.onChange = { [unowned self] in wakeWaiting(.max) } }
   }
 
@@ -256,6 +261,7 @@ public final class ProxyContext: ListenerHandler {
   }
 
   private func closeUpstreams() {
+    cache?.close()
     for upstream in upstreams { upstream.close() }
     waitTimer?.close()
     waitTimer = nil

@@ -1,4 +1,5 @@
 public import Base
+public import Cache
 public import HTTP1
 
 /// One field that is set on messages as they are forwarded. An empty value removes the field.
@@ -46,6 +47,7 @@ public struct ProxySettings: Sendable {
   /// Whether peers on a unix-domain listener are believed as well.
   public var trustsUnixPeers = false
   public var addsVia = true
+  public var cache = CacheSettings()
   public var requestFields: [FieldSetting] = []
   public var responseFields: [FieldSetting] = []
 

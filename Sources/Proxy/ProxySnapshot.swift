@@ -10,6 +10,15 @@ public struct ProxyCounters: Sendable {
   public var refused: UInt64 = 0
   /// Exchanges that were answered here and not by an endpoint.
   public var localReplies: UInt64 = 0
+  /// Requests answered from the cache with something fresh, or with something stale.
+  public var cacheHits: UInt64 = 0
+  public var cacheStale: UInt64 = 0
+  /// Requests that the cache could have answered and did not.
+  public var cacheMisses: UInt64 = 0
+  /// Requests that waited for the answer to another.
+  public var cacheCollapsed: UInt64 = 0
+  /// Stored answers that their origin said were still good.
+  public var cacheRevalidated: UInt64 = 0
 
   public init() {}
 
@@ -18,6 +27,11 @@ public struct ProxyCounters: Sendable {
     exchanges += other.exchanges
     refused += other.refused
     localReplies += other.localReplies
+    cacheHits += other.cacheHits
+    cacheStale += other.cacheStale
+    cacheMisses += other.cacheMisses
+    cacheCollapsed += other.cacheCollapsed
+    cacheRevalidated += other.cacheRevalidated
   }
 }
 

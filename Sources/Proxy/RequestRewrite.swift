@@ -26,6 +26,9 @@ package final class RequestRewrite {
     | FieldName.upgrade.bit | FieldName.http2Settings.bit
   private static let forwarded: UInt64 =
     FieldName.xForwardedFor.bit | FieldName.xForwardedProto.bit | FieldName.xForwardedHost.bit
+  /// The client's own conditions, where the cache asks by its own: it meets the client's from what it gets.
+  private static let conditions: UInt64 =
+    FieldName.ifNoneMatch.bit | FieldName.ifModifiedSince.bit | FieldName.range.bit | FieldName.ifRange.bit
   /// No `Connection` option removes what frames or routes the message.
   private static let protected: UInt64 =
     FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
@@ -47,9 +50,10 @@ package final class RequestRewrite {
   ///   - authority: the origin's own name, sent as Host where the policy asks for it or the
   ///   client named none.
   ///   - path: path and query to send instead of the client's; empty for the client's.
+  ///   - validators: condition fields of ours, in the place of the client's; empty for the client's.
   package func write(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, peer: Peer, authority: String,
-    path: Span<UInt8> = Span(), to out: inout ByteBuffer
+    path: Span<UInt8> = Span(), validators: Span<UInt8> = Span(), to out: inout ByteBuffer
   ) {
     let copiesRequestLine = head.targetForm == .origin && !head.isHTTP10 && path.isEmpty
     if !copiesRequestLine { writeRequestLine(bytes, head, path, to: &out) }
@@ -57,6 +61,7 @@ package final class RequestRewrite {
     let rewritesHost = head.targetForm == .absolute || !preservesHost
     var dropped = RequestRewrite.hopByHop | RequestRewrite.forwarded
     if rewritesHost { dropped |= FieldName.host.bit }
+    if !validators.isEmpty { dropped |= RequestRewrite.conditions }
     let nominates = head.options.contains(.nominatesOthers)
     let odd = FramingLine.odd(table, in: bytes)
     // RFC 9110 §7.6.2: only these two count their hops.
@@ -88,6 +93,7 @@ package final class RequestRewrite {
     }
     copier.finish(at: head.end - 2, of: bytes, to: &out)
     if !table.contains(.host) { writeHost(bytes, head, authority, to: &out) }
+    out.append(validators)
     writeForwarded(bytes, head, table, peer, to: &out)
     writeHopByHop(bytes, head, table, to: &out)
     if !rules.isEmpty { out.append(contentsOf: rules.lines) }

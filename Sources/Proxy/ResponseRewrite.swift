@@ -24,6 +24,8 @@ package final class ResponseRewrite {
     var isHTTP10 = false
     /// A whole `Set-Cookie` line that leads the client back to its endpoint.
     var cookie: [UInt8]?
+    /// Why a request was forwarded, for `Cache-Status`; `nil` where there is no cache.
+    var cacheForward: StaticString?
 
     package init(
       encoding: BodyEncoding, addsChunked: Bool = false, closes: Bool = false, saysKeepAlive: Bool = false,
@@ -109,6 +111,7 @@ package final class ResponseRewrite {
         out.append("\r\n")
       }
       if let cookie = connection.cookie { out.append(contentsOf: cookie) }
+      if let forward = connection.cacheForward { CacheStatus(forward: forward).append(to: &out) }
       if connection.addsChunked { out.append("Transfer-Encoding: chunked\r\n") }
       if connection.closes {
         out.append("Connection: close\r\n")

@@ -70,6 +70,7 @@ enum Reason {
   static let bodyTooLarge = "body_too_large"
   static let connectFailed = "connect_failed"
   static let connectTimeout = "connect_timeout"
+  static let onlyIfCached = "only_if_cached"
   static let noRoute = "no_route"
   static let noEndpoint = "no_endpoint"
   static let noDescriptors = "no_descriptors"

@@ -163,6 +163,30 @@ public enum WriteOutcome {
     return keep(buffer.span, part, Span(), after: status)
   }
 
+  /// Writes a buffer, and of `shared` behind it what the kernel takes now: what it refuses stays with its owner
+  /// but for a little, whose sending `streamDidDrain` tells of. Only while nothing is queued.
+  ///
+  /// For bytes that outlive the write anyway, such as those of a cache: a slow reader costs no copy of them.
+  /// - Returns: the outcome, and how many bytes of `shared` need not be written again.
+  public func write(_ buffer: borrowing ByteBuffer, sharing shared: Span<UInt8>) -> (WriteOutcome, Int) {
+    precondition(queue == nil)
+    guard phase == .open else { return (.failed(.canceled), 0) }
+    let total = buffer.count + shared.count
+    if total == 0 { return (.sent, 0) }
+    let status = unsafe buffer.span.withUnsafeBufferPointer { one in
+      unsafe shared.withUnsafeBufferPointer { two in
+        unsafe clibuv_try_write(handle, one.baseAddress, one.count, two.baseAddress, two.count, nil, 0)
+      }
+    }
+    if Int(status) == total { return (.sent, shared.count) }
+    let taken = max(0, Int(status) - buffer.count)
+    let kept = min(shared.count, taken + SocketStream.sharedBytesMax)
+    return (keep(buffer.span, shared.extracting(0..<kept), Span(), after: status), kept)
+  }
+
+  /// So much of shared bytes is copied to learn when the kernel takes more.
+  private static let sharedBytesMax = 16 * 1024
+
   /// Writes up to three pieces with one system call.
   public func write(_ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8> = Span())
     -> WriteOutcome
@@ -239,7 +263,7 @@ public enum WriteOutcome {
   private func submit(_ queue: WriteQueue) -> WriteOutcome { submit(queue, ahead: queue.takeGathered()) }
 
   private func submit(_ queue: WriteQueue, ahead bytes: consuming ByteBuffer) -> WriteOutcome {
-    let status = unsafe queue.submit(bytes, to: handle)
+    let status = unsafe queue.submit(bytes, to: handle, didWrite)
     if status < 0 {
       self.queue = nil
       return .failed(UVError(code: status))
@@ -354,35 +378,6 @@ public enum WriteOutcome {
     } else {
       unsafe clibuv_stream_tcp(handle).deallocate()
     }
-  }
-}
-
-/// Bytes that the kernel did not take yet. Exists only while there are such bytes.
-@safe private final class WriteQueue {
-  /// With libuv, untouchable until its callback.
-  private var inFlight = ByteBuffer()
-  /// Behind it.
-  var gathering: ByteBuffer
-  private let request: UnsafeMutablePointer<uv_write_t>
-
-  init(capacity: Int) {
-    gathering = ByteBuffer(capacity: capacity)
-    unsafe request = .allocate(capacity: 1)
-  }
-
-  deinit { unsafe request.deallocate() }
-
-  func takeGathered() -> ByteBuffer { exchange(&gathering, with: ByteBuffer()) }
-
-  /// Hands bytes to libuv. The queue lives until the callback: libuv's retain on it.
-  func submit(_ bytes: consuming ByteBuffer, to handle: UnsafeMutablePointer<uv_stream_t>) -> Int32 {
-    inFlight = bytes
-    unsafe request.pointee.data = Unmanaged.passRetained(self).toOpaque()
-    let status = unsafe inFlight.withUnsafeBytes { bytes in
-      unsafe clibuv_write(request, handle, bytes.baseAddress!, bytes.count, didWrite)
-    }
-    if status < 0 { unsafe Unmanaged.passUnretained(self).release() }
-    return status
   }
 }
 

@@ -1,5 +1,6 @@
 public import Admin
 internal import Base
+internal import Cache
 public import Configuration
 internal import Logging
 internal import Observe
@@ -48,6 +49,10 @@ public final class Server {
   private var awaitedDirectories = 0
   private var admin: AdminServer?
   private var gatherings = Gatherings()
+  private var store: CacheStore?
+  /// So much of the cache is looked at for what is of no use any more, this often.
+  private static let sweepCount = 4096
+  private static let sweepInterval = Interval.seconds(1)
   private var connectionsMax = 0
   private let startedAt: Instant
   private var liveWorkers = 0
@@ -174,7 +179,8 @@ public final class Server {
       settings: settings, upstreams: settings.upstreams, routes: routes, sets: directories.map(\.current),
       // Through the mail for the first worker as well: nobody is called back while calling.
       find: { mainMail.post((0, .found($0))) },
-      budget: budget, unixSockets: unixSockets, logWriter: logWriter?.writer, logger: logger)
+      budget: budget, store: startCache(), unixSockets: unixSockets, logWriter: logWriter?.writer,
+      logger: logger)
     let mail = Mailbox<Worker.Command>()
     let first = Worker(parts, on: loop, mailbox: mail) { [unowned self] in received($0, from: 0) }
     worker = first
@@ -191,6 +197,18 @@ public final class Server {
     awaitedWorkers = settings.workers - 1
     boundAddresses = bound
     announceWhenStarted()
+  }
+
+  private func startCache() -> CacheStore? {
+    guard settings.proxy.cache.isEnabled else { return nil }
+    let store = CacheStore(settings.proxy.cache)
+    self.store = store
+    let timer = RepeatingTimer(every: Server.sweepInterval, on: loop) { [loop] in
+      store.sweep(Server.sweepCount, now: loop.now)
+    }
+    timer.unreference()
+    timers.append(timer)
+    return store
   }
 
   private var awaitedWorkers = 0

@@ -1,5 +1,6 @@
 internal import Admin
 internal import Base
+internal import Cache
 internal import Configuration
 internal import Logging
 internal import Observe
@@ -19,6 +20,8 @@ struct WorkerParts: Sendable {
   /// Tells what requests find out about endpoints.
   let find: @Sendable (Finding) -> Void
   let budget: ConnectionBudget
+  /// `nil` where nothing is cached.
+  let store: CacheStore?
   let unixSockets: [UnixListenerSocket]
   let logWriter: LogWriter?
   let logger: Logger
@@ -70,8 +73,8 @@ final class Worker {
     }
     idleGrace = min(Worker.idleGraceMax, Interval(milliseconds: parts.settings.drainTimeout.milliseconds / 2))
     context = ProxyContext(
-      settings: parts.settings.proxy, upstreams: upstreams, routes: parts.routes, accessLog: accessLog,
-      budget: parts.budget, on: loop, report: { logger.warning("\($0)") })
+      settings: parts.settings.proxy, upstreams: upstreams, routes: parts.routes, store: parts.store,
+      accessLog: accessLog, budget: parts.budget, on: loop, report: { logger.warning("\($0)") })
     mailbox.open(on: loop) { [unowned self] command in
       switch command {
       case .drain: drain()

@@ -16,6 +16,23 @@ import Testing
     ("Content-Encoding", .contentEncoding), ("Content-Range", .contentRange),
     ("Proxy-Authenticate", .proxyAuthenticate), ("Proxy-Authorization", .proxyAuthorization),
     ("Authentication-Info", .authenticationInfo), ("X-Real-IP", .xRealIP), ("Location", .location),
+    ("range", .range),
+    ("if-range", .ifRange),
+    ("if-match", .ifMatch),
+    ("if-none-match", .ifNoneMatch),
+    ("if-modified-since", .ifModifiedSince),
+    ("if-unmodified-since", .ifUnmodifiedSince),
+    ("etag", .etag),
+    ("last-modified", .lastModified),
+    ("expires", .expires),
+    ("vary", .vary),
+    ("pragma", .pragma),
+    ("cdn-cache-control", .cdnCacheControl),
+    ("proxy-authentication-info", .proxyAuthenticationInfo),
+    ("cache-status", .cacheStatus),
+    ("content-location", .contentLocation),
+    ("cache-groups", .cacheGroups),
+    ("cache-group-invalidation", .cacheGroupInvalidation),
   ]
   private static let tokenCharacters = (UInt8.min...0x7F).filter { byte in
     ASCII.isDigit(byte) || (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte)

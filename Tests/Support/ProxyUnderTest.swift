@@ -1,8 +1,10 @@
 internal import Base
+internal import Cache
 public import Configuration
 internal import Foundation
 internal import Glibc
 internal import Observe
+internal import Proxy
 public import Reactor
 internal import Server
 public import Upstream
@@ -66,6 +68,8 @@ public final class ProxyUnderTest: Sendable {
     settings.log.level = .critical
     // Checks would be connections that a script does not expect.
     settings.upstream.health.check = .none
+    // And answers from memory would be requests that a script misses.
+    settings.proxy.cache.isEnabled = false
     return settings
   }
 

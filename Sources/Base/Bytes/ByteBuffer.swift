@@ -208,6 +208,13 @@ extension ByteBuffer {
     }
   }
 
+  /// Takes what `other` holds, memory and all, and leaves it empty.
+  public static func taking(_ other: inout ByteBuffer) -> ByteBuffer {
+    var taken = ByteBuffer()
+    swap(&taken, &other)
+    return taken
+  }
+
   /// A copy of the bytes.
   public func array() -> [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
 
