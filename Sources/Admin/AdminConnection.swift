@@ -1,4 +1,5 @@
 internal import Base
+internal import Cache
 internal import HTTP1
 internal import Observe
 internal import Reactor
@@ -63,8 +64,9 @@ final class AdminConnection: StreamHandler, TimeoutHandler {
       reply(error.status, text: "the request is malformed\n")
     case .complete(let head):
       hasAsked = true
+      if Purge.isMethod(inbox.span, head) { return purge(head) }
       guard head.method == .get || head.method == .head else {
-        return reply(405, text: "GET and HEAD are served here\n")
+        return reply(405, text: "GET, HEAD and PURGE are served here\n")
       }
       var path = ""
       for index in head.pathRange {
@@ -73,6 +75,16 @@ final class AdminConnection: StreamHandler, TimeoutHandler {
       }
       answer(path, isHead: head.method == .head)
     }
+  }
+
+  private func purge(_ head: RequestHead) {
+    guard let cache = server.source?.cache else { return reply(404, text: "nothing is cached\n") }
+    guard let text = Purge.run(inbox.span, head, table, in: cache, now: server.loop.now) else {
+      return reply(400, text: "a Host is needed, and a path or Cache-Groups\n")
+    }
+    var body = ByteBuffer()
+    body.append(text: text)
+    reply(200, "application/json", body, isHead: false)
   }
 
   private func answer(_ path: String, isHead: Bool) {
@@ -117,7 +129,7 @@ final class AdminConnection: StreamHandler, TimeoutHandler {
     answer.append(decimal: status)
     answer.append(" ")
     answer.append(AdminConnection.phrase(status))
-    if status == 405 { answer.append("\r\nAllow: GET, HEAD") }
+    if status == 405 { answer.append("\r\nAllow: GET, HEAD, PURGE") }
     answer.append("\r\nContent-Type: ")
     answer.append(type)
     answer.append("\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Length: ")

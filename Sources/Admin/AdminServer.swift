@@ -1,4 +1,5 @@
 internal import Base
+public import Cache
 public import Reactor
 
 /// Where the pages come from.
@@ -7,6 +8,8 @@ public protocol AdminSource: AnyObject {
   var isDraining: Bool { get }
   /// The upstreams as their directories see them; needs no other loop.
   var groups: [AdminSnapshot.Group] { get }
+  /// `nil` where nothing is cached.
+  var cache: CacheStore? { get }
   /// Gathers what all loops counted. `completion` is called once, soon.
   func gather(_ completion: @escaping (AdminSnapshot) -> Void)
 }

@@ -1,4 +1,5 @@
 public import Base
+public import Cache
 public import Proxy
 public import Upstream
 
@@ -41,9 +42,12 @@ public struct AdminSnapshot: Sendable {
   public var loops: [Loop]
   public var groups: [Group]
   public var connectionsMax: Int
+  /// `nil` where nothing is cached.
+  public var cache: CacheStore.Statistics?
 
   public init(
-    version: String, uptime: Interval, isDraining: Bool, loops: [Loop], groups: [Group], connectionsMax: Int
+    version: String, uptime: Interval, isDraining: Bool, loops: [Loop], groups: [Group], connectionsMax: Int,
+    cache: CacheStore.Statistics? = nil
   ) {
     self.version = version
     self.uptime = uptime
@@ -51,6 +55,7 @@ public struct AdminSnapshot: Sendable {
     self.loops = loops
     self.groups = groups
     self.connectionsMax = connectionsMax
+    self.cache = cache
   }
 }
 

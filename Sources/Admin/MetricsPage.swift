@@ -1,4 +1,5 @@
 internal import Base
+internal import Cache
 internal import Observe
 internal import Proxy
 internal import Upstream
@@ -8,6 +9,7 @@ enum MetricsPage {
   static func write(_ snapshot: AdminSnapshot, to out: inout ByteBuffer) {
     var text = PrometheusText()
     process(snapshot, &text)
+    if let store = snapshot.cache { cache(store, snapshot.clients, &text) }
     let groups = snapshot.groups.indices.map {
       (snapshot.groups[$0].name, snapshot.endpoints($0), snapshot.gone($0))
     }
@@ -48,6 +50,33 @@ enum MetricsPage {
     for (index, loop) in snapshot.loops.enumerated() {
       text.sample([("loop", "\(index)")], exactly: loop.lagMilliseconds / 1000)
     }
+  }
+
+  private static func cache(
+    _ store: CacheStore.Statistics, _ clients: ProxyCounters, _ text: inout PrometheusText
+  ) {
+    text.begin("sluice_cache_requests_total", .counter, "Requests by what the cache made of them.")
+    text.sample([("result", "hit")], clients.cacheHits)
+    text.sample([("result", "stale")], clients.cacheStale)
+    text.sample([("result", "miss")], clients.cacheMisses)
+    text.begin(
+      "sluice_cache_collapsed_total", .counter, "Misses that waited for the answer to another request.")
+    text.sample([], clients.cacheCollapsed)
+    text.begin(
+      "sluice_cache_revalidated_total", .counter, "Stored answers that their origin said were still good.")
+    text.sample([], clients.cacheRevalidated)
+    text.begin("sluice_cache_bytes", .gauge, "Memory in use, overheads counted.")
+    text.sample([], UInt64(max(0, store.bytes)))
+    text.begin("sluice_cache_bytes_max", .gauge, "The most it may be.")
+    text.sample([], UInt64(store.bytesMax))
+    text.begin("sluice_cache_entries", .gauge, "Answers stored.")
+    text.sample([], UInt64(max(0, store.entries)))
+    text.begin("sluice_cache_stored_total", .counter, "Answers that were stored.")
+    text.sample([], store.stored)
+    text.begin("sluice_cache_removed_total", .counter, "Answers that went, by the reason.")
+    text.sample([("reason", "evicted")], store.evicted)
+    text.sample([("reason", "expired")], store.expired)
+    text.sample([("reason", "invalidated")], store.invalidated)
   }
 
   private static func requests(_ groups: [Group], _ text: inout PrometheusText) {

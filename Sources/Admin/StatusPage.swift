@@ -1,4 +1,5 @@
 internal import Base
+internal import Cache
 internal import FoundationEssentials
 internal import Observe
 internal import Proxy
@@ -18,7 +19,20 @@ enum StatusPage {
     var localReplies: UInt64
     var requestsWaiting: Int
     var loopLagMilliseconds: [Double]
+    var cache: Cached?
     var upstreams: [Group]
+  }
+
+  private struct Cached: Encodable {
+    var bytes: Int
+    var bytesMax: Int
+    var entries: Int
+    var hits: UInt64
+    var stale: UInt64
+    var misses: UInt64
+    var collapsed: UInt64
+    var revalidated: UInt64
+    var evicted: UInt64
   }
 
   private struct Group: Encodable {
@@ -52,11 +66,19 @@ enum StatusPage {
       clientConnections: snapshot.connections, clientConnectionsMax: snapshot.connectionsMax,
       requests: clients.exchanges, requestsRefused: clients.refused, localReplies: clients.localReplies,
       requestsWaiting: snapshot.waiting, loopLagMilliseconds: snapshot.loops.map(\.lagMilliseconds),
+      cache: snapshot.cache.map { cached($0, clients) },
       upstreams: snapshot.groups.indices.map { group(snapshot, $0) })
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     out.append(contentsOf: Array(try encoder.encode(page)))
     out.append("\n")
+  }
+
+  private static func cached(_ store: CacheStore.Statistics, _ clients: ProxyCounters) -> Cached {
+    Cached(
+      bytes: store.bytes, bytesMax: store.bytesMax, entries: store.entries, hits: clients.cacheHits,
+      stale: clients.cacheStale, misses: clients.cacheMisses, collapsed: clients.cacheCollapsed,
+      revalidated: clients.cacheRevalidated, evicted: store.evicted)
   }
 
   private static func group(_ snapshot: AdminSnapshot, _ index: Int) -> Group {

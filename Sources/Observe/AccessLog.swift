@@ -24,6 +24,8 @@ public struct AccessRecord: ~Copyable {
   public var tries = 0
   /// Why the exchange did not go as it should. `nil` when it did.
   public var reason: String?
+  /// What the cache made of it. `nil` where it had nothing to do with it.
+  public var cache: StaticString?
 
   public init() { text = ByteBuffer() }
 
@@ -33,6 +35,7 @@ public struct AccessRecord: ~Copyable {
     (requestLine, referer, userAgent, host) = (0..<0, 0..<0, 0..<0, 0..<0)
     (status, bodyBytes, tries) = (0, 0, 0)
     (connectedNanoseconds, respondedNanoseconds, endpoint, reason) = (nil, nil, nil, nil)
+    cache = nil
   }
 
   /// Copies `bytes[range]` and returns where it is now.
@@ -103,6 +106,10 @@ public final class AccessLog {
     appendMilliseconds(record.respondedNanoseconds)
     buffer.append(" tries=")
     buffer.append(decimal: record.tries)
+    if let cache = record.cache {
+      buffer.append(" cache=")
+      buffer.append(cache)
+    }
     buffer.append(" reason=")
     buffer.append(text: record.reason ?? "-")
     buffer.append("\n")
@@ -141,6 +148,11 @@ public final class AccessLog {
     }
     buffer.append(",\"tries\":")
     buffer.append(decimal: record.tries)
+    if let cache = record.cache {
+      buffer.append(",\"cache\":\"")
+      buffer.append(cache)
+      buffer.append("\"")
+    }
     buffer.append(",\"reason\":\"")
     appendQuoted(record.reason ?? "-")
     buffer.append("\"}\n")

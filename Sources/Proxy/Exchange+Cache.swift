@@ -27,6 +27,7 @@ extension Exchange {
     let found = cache.store.find(cache.key.value, hash, now: loop.now)
     if let stored = variant(of: found, cache, bytes) { return decide(cache, stored, hash) }
     context.counters.value.cacheMisses += 1
+    record.value.cache = "miss"
     use.value.forward = found.isEmpty ? "uri-miss" : "vary-miss"
     if use.value.directives.onlyIfCached { return notCached() }
     guard method == .get else { return false }
@@ -62,39 +63,37 @@ extension Exchange {
   /// What to do with a stored answer that fits. `true` when the request was answered with it.
   private func decide(_ cache: ProxyCache, _ stored: StoredResponse, _ hash: UInt64) -> Bool {
     let head = stored.head
-    let age = head.age(loop.now)
-    let fresh = head.lifetimeSeconds - age
-    let directives = use.value.directives
-    let isRefused =
-      directives.noCache || directives.maxAge.map { age > $0 } == true
-      || directives.minFresh.map { fresh < $0 } == true
-    if fresh > 0, !head.control.noCache, !isRefused {
+    let reuse = head.reuse(by: use.value.directives, at: loop.now)
+    switch reuse {
+    case .fresh(let seconds):
       context.counters.value.cacheHits += 1
-      serve(stored, status: CacheStatus(hitTTL: fresh))
+      record.value.cache = "hit"
+      serve(stored, status: CacheStatus(hitTTL: seconds))
       return true
-    }
-    use.value.forward = isRefused && fresh > 0 ? "request" : "stale"
-    if !isRefused, head.mayBeStale {
-      let promised = head.control.staleWhileRevalidate.map { -fresh <= $0 } == true
-      if promised || directives.maxStale.map({ -fresh <= $0 }) == true {
-        context.counters.value.cacheStale += 1
-        guard promised, method == .get else {
-          serve(stored, status: CacheStatus(hitTTL: fresh))
-          return true
-        }
-        // The request is needed for asking, and is written first: an exchange ends with its answer.
-        keepKey(cache, hash)
-        use.value.refreshes = stored
-        return false
+    case .stale(let seconds, let refreshes):
+      context.counters.value.cacheStale += 1
+      record.value.cache = "stale"
+      guard refreshes, method == .get else {
+        serve(stored, status: CacheStatus(hitTTL: -seconds))
+        return true
       }
+      // The request is needed for asking, and is written first: an exchange ends with its answer.
+      keepKey(cache, hash)
+      use.value.refreshes = stored
+      return false
+    case .validate, .refused: break
     }
+    use.value.forward = reuse == .refused ? "request" : "stale"
     context.counters.value.cacheMisses += 1
-    if directives.onlyIfCached { return notCached() }
+    record.value.cache = "miss"
+    if use.value.directives.onlyIfCached { return notCached() }
     guard method == .get else { return false }
     keepKey(cache, hash)
     if head.hasValidator || head.mayBeStale { use.value.stale = stored }
     // What is good for one request only is not worth waiting for.
-    if isRefused || use.value.hasAuthorization || !head.isReusableOnceFresh {
+    if reuse == .refused || use.value.directives.noCache || use.value.hasAuthorization
+      || !head.isReusableOnceFresh
+    {
       use.value.mode = .storing
     } else {
       lead(cache)
@@ -124,6 +123,7 @@ extension Exchange {
     }
     use.value.reader = reader
     use.value.isCollapsed = true
+    record.value.cache = "collapsed"
     context.counters.value.cacheCollapsed += 1
     client!.arm(ProxyCache.patience)
     readFilling()
@@ -135,6 +135,7 @@ extension Exchange {
     use.value.mode = .storing
     use.value.isCollapsed = false
     use.value.hasFollowed = true
+    record.value.cache = "miss"
     forwardNow()
   }
 

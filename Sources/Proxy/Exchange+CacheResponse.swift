@@ -97,6 +97,7 @@ extension Exchange {
     _ cache: ProxyCache, _ stale: StoredResponse, _ bytes: Span<UInt8>, _ head: ResponseHead
   ) {
     context.counters.value.cacheRevalidated += 1
+    record.value.cache = "revalidated"
     let response = cache.validated(
       stale, bytes, head, context.table.value, asked, request: requestBytes.value,
       key: use.value.key, hash: use.value.hash)
@@ -131,6 +132,7 @@ extension Exchange {
       -stale.head.freshSeconds(loop.now) <= allowed
     else { return false }
     context.counters.value.cacheStale += 1
+    record.value.cache = "stale"
     if use.value.mode == .leading, let filling = use.value.filling {
       context.cache?.store.end(filling, use.value.hash)
       filling.release(to: stale)

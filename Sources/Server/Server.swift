@@ -1,6 +1,6 @@
 public import Admin
 internal import Base
-internal import Cache
+public import Cache
 public import Configuration
 internal import Logging
 internal import Observe
@@ -362,6 +362,8 @@ public final class Server {
 extension Server: AdminSource {
   public var isDraining: Bool { isStopping }
 
+  public var cache: CacheStore? { store }
+
   public var groups: [AdminSnapshot.Group] {
     directories.map {
       AdminSnapshot.Group(
@@ -374,7 +376,7 @@ extension Server: AdminSource {
       completion(
         AdminSnapshot(
           version: Version.text, uptime: loop.now.since(startedAt), isDraining: isStopping, loops: loops,
-          groups: groups, connectionsMax: connectionsMax))
+          groups: groups, connectionsMax: connectionsMax, cache: store?.statistics))
     }
     tell(.count(number))
   }
