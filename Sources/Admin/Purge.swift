@@ -14,7 +14,8 @@ enum Purge {
 
   /// Says what was done, as JSON. `nil` where the request does not say what to do.
   static func run(
-    _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, in cache: CacheStore, now: Instant
+    _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, in cache: CacheStore,
+    now: Instant
   ) -> String? {
     guard let authority = head.authorityRange else { return nil }
     if table.contains(.cacheGroups) {

@@ -3,9 +3,10 @@ internal import Base
 extension HTTPDate {
   /// Reads any of the three forms of RFC 9110 §5.6.7, whatever the case of their letters.
   ///
-  /// - Parameter now: seconds since 1970, by which a year of two digits is placed: one that would lie more than
-  ///   fifty years ahead was in the century before.
-  /// - Returns: seconds since 1970-01-01 00:00:00 UTC; `nil` where it is none of them, or no date of the calendar.
+  /// - Parameter now: seconds since 1970, by which a year of two digits is placed: one that would lie more
+  ///   than fifty years ahead was in the century before.
+  /// - Returns: seconds since 1970-01-01 00:00:00 UTC; `nil` where it is none of them, or no date of the
+  ///   calendar.
   public static func parse(_ bytes: Span<UInt8>, _ range: Range<Int>, now: Int) -> Int? {
     var reader = DateReader(bytes.extracting(range))
     switch reader.dayName() {

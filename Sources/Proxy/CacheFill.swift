@@ -69,6 +69,8 @@ final class CacheFill: StreamHandler, TimeoutHandler, FillingReader {
     case .untilClose: break
     }
     source.connection.stream.setHandler(self)
+    // The client that asked may have held it up.
+    source.connection.stream.startReading()
     filling.begin(head, length: length, onRoom: onRoom)
     arm()
     take(bytes)

@@ -40,6 +40,9 @@ struct CacheUse {
   /// The answer of another was waited for before: not a second time behind a different one.
   var hasFollowed = false
 
+  /// Field lines that are for this client and not for the cache: `private="…"`.
+  var ownLines: [UInt8] = []
+
   // While being served.
   var body: [UInt8] = []
   /// What is still to be sent of `body`.

@@ -14,6 +14,8 @@ enum CachedAnswer {
     /// `nil` where the body's length is not known: `isChunked` then, or the end of the connection.
     var length: Int?
     var isChunked = false
+    /// Lines that are for this client alone.
+    var ownLines: [UInt8] = []
   }
 
   /// The whole stored answer: 200, 404 and so on.
@@ -124,6 +126,7 @@ enum CachedAnswer {
     } else if told.saysKeepAlive {
       out.append("Connection: keep-alive\r\n")
     }
+    out.append(contentsOf: told.ownLines)
     told.status.append(to: &out)
     out.append("\r\n")
   }

@@ -54,7 +54,7 @@ extension Exchange {
     }
   }
 
-  /// RFC 9111 §4: RFC 504 for a request that wants no other answer than a stored one.
+  /// RFC 9111 §5.2.1.7: 504 to a request that wants no other answer than a stored one.
   private func notCached() -> Bool {
     replyLocally(status: 504, detail: "nothing that fits is stored", reason: Reason.onlyIfCached)
     return true
@@ -92,7 +92,7 @@ extension Exchange {
     if head.hasValidator || head.mayBeStale { use.value.stale = stored }
     // What is good for one request only is not worth waiting for.
     if reuse == .refused || use.value.directives.noCache || use.value.hasAuthorization
-      || !head.isReusableOnceFresh
+      || !head.isReusableOnceFresh || use.value.conditions != nil && !head.hasValidator
     {
       use.value.mode = .storing
     } else {
@@ -284,7 +284,7 @@ extension Exchange {
     if context.isDraining || length == nil && isHTTP10 { isPersistent = false }
     return CachedAnswer.Told(
       closes: !isPersistent, saysKeepAlive: isHTTP10 && isPersistent, age: age ? head.age(loop.now) : nil,
-      status: status, length: length, isChunked: isChunked)
+      status: status, length: length, isChunked: isChunked, ownLines: use.value.ownLines)
   }
 
   /// Sends a whole body behind the head in `context.scratch`.
@@ -303,6 +303,13 @@ extension Exchange {
   private func sendRest() {
     let rest = use.value.rest
     let body = use.value.body
+    // An interim answer may still be on its way: then all of it goes behind that.
+    if client!.stream.hasQueuedBytes {
+      record.value.bodyBytes += rest.count
+      use.value.rest = rest.upperBound..<rest.upperBound
+      _ = client!.stream.write(context.scratch.value, body.span.extracting(rest))
+      return client!.arm(context.settings.progressTimeout)
+    }
     let (outcome, count) = client!.stream.write(
       context.scratch.value, sharing: body.span.extracting(rest))
     record.value.bodyBytes += count

@@ -84,12 +84,25 @@ extension Exchange {
     local = nil
     use.value.filling = filling
     use.value.mode = .serving
+    keepOwnLines(stored.control.excludedFields, bytes)
     let (number, listener) = cache.register(self)
     use.value.number = number
     responsePhase = .cached
     if let reader = filling.join(listener) { use.value.reader = reader }
     fill.begin(bytes.extracting(head.end..<bytes.count))
     readFilling()
+  }
+
+  /// What is not stored is passed on all the same to whom it was sent. RFC 9111 §5.2.2.7.
+  private func keepOwnLines(_ names: [[UInt8]], _ bytes: Span<UInt8>) {
+    for name in names {
+      for index in 0..<context.table.value.count {
+        let field = context.table.value[index]
+        if ASCII.equals(bytes, field.nameRange, name.span, 0..<name.count) {
+          for at in field.lineRange { use.value.ownLines.append(bytes[at]) }
+        }
+      }
+    }
   }
 
   /// RFC 9111 §4.3.4.
