@@ -82,6 +82,20 @@ public struct CachePolicy: Sendable {
     return StoredHead(parts)
   }
 
+  /// A quick look at a response as it came: `false` where `storedHead` would say no without a closer one.
+  public func mayStore(_ bytes: Span<UInt8>, _ head: ResponseHead, _ table: borrowing FieldTable) -> Bool {
+    guard head.status >= 200, head.status != 206, head.status != 304 else { return false }
+    if table.present & CachePolicy.relevant == 0 { return defaultTTLSeconds > 0 && head.status == 200 }
+    guard table.contains(.cacheControl), !table.contains(.cdnCacheControl) else { return true }
+    let control = CacheControl.read(bytes, table)
+    return !control.isPrivate && (!control.noStore || control.mustUnderstand)
+  }
+
+  /// Without any of these a response says nothing of its freshness, and cannot be validated.
+  private static let relevant: UInt64 =
+    FieldName.cacheControl.bit | FieldName.cdnCacheControl.bit | FieldName.expires.bit
+    | FieldName.lastModified.bit | FieldName.etag.bit
+
   private func mayStore(_ control: CacheControl, _ status: Int, _ asked: Request, hasCookie: Bool) -> Bool {
     if control.mustUnderstand {
       // RFC 9111 §5.2.2.3: no-store beside it is for those who do not understand.

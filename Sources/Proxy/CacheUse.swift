@@ -22,7 +22,6 @@ struct CacheUse {
   var mode = Mode.off
   /// Why it was forwarded, in the words of RFC 9211 §2.2.
   var forward: StaticString = "uri-miss"
-  var key: [UInt8] = []
   var hash: UInt64 = 0
   var directives = RequestDirectives()
   var hasAuthorization = false

@@ -38,7 +38,8 @@ extension Exchange {
   }
 
   private func keepKey(_ cache: ProxyCache, _ hash: UInt64) {
-    use.value.key = cache.key.value.array()
+    keyBytes.value.removeAll()
+    keyBytes.value.append(cache.key.value)
     use.value.hash = hash
   }
 
@@ -104,7 +105,7 @@ extension Exchange {
   /// Fetches for all, or waits for the one who does.
   private func lead(_ cache: ProxyCache) {
     use.value.mode = .storing
-    guard !use.value.hasFollowed, let found = cache.store.lead(use.value.key, use.value.hash) else { return }
+    guard !use.value.hasFollowed, let found = cache.store.lead(cacheKey, use.value.hash) else { return }
     use.value.filling = found.filling
     use.value.mode = found.isLeader ? .leading : .following
   }

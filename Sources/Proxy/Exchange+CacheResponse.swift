@@ -7,10 +7,14 @@ internal import Upstream
 
 // What an origin's answer means for the cache.
 extension Exchange {
+  /// A copy: for what is stored, led or invalidated.
+  var cacheKey: [UInt8] { keyBytes.value.array() }
+
   private var asked: CachePolicy.Request {
-    let authorityEnd = use.value.key.firstIndex(of: 0) ?? 0
+    let key = cacheKey
+    let authorityEnd = key.firstIndex(of: 0) ?? 0
     return CachePolicy.Request(
-      hasAuthorization: use.value.hasAuthorization, authority: Array(use.value.key[..<authorityEnd]),
+      hasAuthorization: use.value.hasAuthorization, authority: Array(key[..<authorityEnd]),
       sentAt: use.value.sentAt)
   }
 
@@ -21,8 +25,8 @@ extension Exchange {
     case .off, .following, .serving: return false
     case .passing:
       let isUnsafe = method != .get && method != .head && method != .options && method != .trace
-      if isUnsafe, !use.value.key.isEmpty, (200..<400).contains(head.status) {
-        cache.invalidate(use.value.key, use.value.hash, bytes, context.table.value)
+      if isUnsafe, (200..<400).contains(head.status) {
+        cache.invalidate(cacheKey, use.value.hash, bytes, context.table.value)
       }
       return false
     case .storing, .leading: break
@@ -41,6 +45,7 @@ extension Exchange {
     case .chunked, .untilClose: length = nil
     }
     guard length ?? 0 <= cache.store.objectBytesMax,
+      !context.responseRewrite.setsNothing || cache.policy.mayStore(bytes, head, context.table.value),
       let stored = cache.storedHead(
         bytes, head, context.table.value, asked, request: requestBytes.value)
     else {
@@ -78,7 +83,7 @@ extension Exchange {
       connection: connection!, upstream: upstream, local: local!, leasedAt: leasedAt,
       idleLimit: upstreamIdleLimit, isReusable: head.isPersistent, framing: head.framing)
     let fill = CacheFill(
-      source, stored, filling, key: use.value.key, hash: use.value.hash, replacing: use.value.stale,
+      source, stored, filling, key: cacheKey, hash: use.value.hash, replacing: use.value.stale,
       cache: cache)
     connection = nil
     local = nil
@@ -113,7 +118,7 @@ extension Exchange {
     record.value.cache = "revalidated"
     let response = cache.validated(
       stale, bytes, head, context.table.value, asked, request: requestBytes.value,
-      key: use.value.key, hash: use.value.hash)
+      key: cacheKey, hash: use.value.hash)
     if use.value.mode == .leading, let filling = use.value.filling {
       cache.store.end(filling, use.value.hash)
       if response.head.isReusable { filling.release(to: response) } else { filling.release(.notCacheable) }
@@ -159,10 +164,10 @@ extension Exchange {
 
   /// Serves what is stale, and asks an origin for what is not, unless somebody does. RFC 5861 §3.
   func serveStaleAndRefresh(_ stale: StoredResponse) {
-    if let cache = context.cache, let found = cache.store.lead(use.value.key, use.value.hash), found.isLeader
+    if let cache = context.cache, let found = cache.store.lead(cacheKey, use.value.hash), found.isLeader
     {
       let fetch = BackgroundFetch(
-        stale, requestBytes.value, filling: found.filling, key: use.value.key, hash: use.value.hash,
+        stale, requestBytes.value, filling: found.filling, key: cacheKey, hash: use.value.hash,
         asked: asked, upstream: upstream, cache: cache)
       fetch.begin(key)
     }

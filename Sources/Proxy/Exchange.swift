@@ -50,6 +50,8 @@ final class Exchange: StreamHandler, FillingReader {
   let record = Confined(AccessRecord())
   /// What the cache has to do with it.
   let use = Confined(CacheUse())
+  /// Its key, where that is needed after the look-up; the memory is kept.
+  let keyBytes = Confined(ByteBuffer())
 
   // The request.
   var method = Method.get

@@ -48,6 +48,8 @@ package final class ResponseRewrite {
 
   private let addsVia: Bool
   private let rules: FieldRules
+  /// Whether fields are passed on as the origin sent them.
+  var setsNothing: Bool { rules.isEmpty }
 
   package init(_ settings: ProxySettings) {
     addsVia = settings.addsVia
