@@ -145,14 +145,14 @@ let package = Package(
 if Context.environment["SLUICE_FUZZ"] != nil {
   package.targets.append(
     .target(
-      name: "FuzzTargets", dependencies: ["Base", "HTTP1", "Routing"], path: "tools/fuzz/FuzzTargets",
+      name: "FuzzTargets", dependencies: ["Base", "HTTP1", "Routing", "Cache"], path: "tools/fuzz/FuzzTargets",
       swiftSettings: strict))
   package.targets.append(
     .executableTarget(
       name: "parseprobe", dependencies: ["Base", "HTTP1"], path: "tools/fuzz/parseprobe",
       swiftSettings: strict))
   package.products.append(.executable(name: "parseprobe", targets: ["parseprobe"]))
-  for name in ["FuzzRequestHead", "FuzzResponseHead", "FuzzChunked", "FuzzRoutes"] {
+  for name in ["FuzzRequestHead", "FuzzResponseHead", "FuzzChunked", "FuzzRoutes", "FuzzCache"] {
     package.targets.append(
       .executableTarget(
         name: name, dependencies: ["FuzzTargets"], path: "tools/fuzz/\(name)",

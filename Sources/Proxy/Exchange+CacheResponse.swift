@@ -164,8 +164,7 @@ extension Exchange {
 
   /// Serves what is stale, and asks an origin for what is not, unless somebody does. RFC 5861 §3.
   func serveStaleAndRefresh(_ stale: StoredResponse) {
-    if let cache = context.cache, let found = cache.store.lead(cacheKey, use.value.hash), found.isLeader
-    {
+    if let cache = context.cache, let found = cache.store.lead(cacheKey, use.value.hash), found.isLeader {
       let fetch = BackgroundFetch(
         stale, requestBytes.value, filling: found.filling, key: cacheKey, hash: use.value.hash,
         asked: asked, upstream: upstream, cache: cache)

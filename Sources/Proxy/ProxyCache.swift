@@ -99,7 +99,29 @@ final class ProxyCache {
         }
       }
     }
+    for index in 0..<table.count where ProxyCache.isKeyed(table[index], bytes) {
+      key.value.append(0)
+      for at in table[index].nameRange { key.value.append(ASCII.lowercased(bytes[at])) }
+      key.value.append(0)
+      key.value.append(bytes, from: Int(table[index].valueStart), to: Int(table[index].valueEnd))
+    }
     return ByteHash.of(key.value)
+  }
+
+  /// Whether a field goes on as the client sent it and may tell an application what was asked for: who sends one
+  /// has a place of its own in the cache and spoils nobody's answers.
+  private static func isKeyed(_ field: Field, _ bytes: Span<UInt8>) -> Bool {
+    if field.name == .forwarded { return true }
+    let range = field.nameRange
+    guard field.name == .other, range.count >= 6, bytes[range.lowerBound] | 0x20 == 0x78 else { return false }
+    let (from, to) = (range.lowerBound, range.upperBound)
+    switch range.count {
+    case 6: return ASCII.equals(bytes, from, to, ignoringCase: "x-host")
+    case 15 where ASCII.equals(bytes, from, to, ignoringCase: "x-original-host"): return true
+    case 20: return ASCII.equals(bytes, from, to, ignoringCase: "x-http-host-override")
+    case 13...: return ASCII.equals(bytes, from, from + 12, ignoringCase: "x-forwarded-")
+    default: return false
+    }
   }
 
   /// Whether a request carries a field by which some applications choose another resource or method than the

@@ -51,12 +51,27 @@ def chunked(messages):
             yield body
 
 
+def cached():
+    """Heads of answers with fields that only caches read."""
+    lines = [
+        b"Cache-Control: public, max-age=60, s-maxage=\"5\", stale-while-revalidate=1, stale-if-error=2",
+        b"Cache-Control: no-cache=\"a, b\", private=\"c\", must-understand, no-store, must-revalidate",
+        b"CDN-Cache-Control: max-age=60;x=?1, y=\"z\\\"\", k=1.5, t=tok",
+        b"Expires: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Sunday, 06-Nov-94 08:49:37 GMT",
+        b"Last-Modified: Sun Nov  6 08:49:37 1994\r\nAge: 5, 6\r\nETag: W/\"x\"",
+        b"Cache-Control: max-age=9\r\nVary: Accept-Language, X-A\r\nAccept-Language: en, de;q=0.5",
+        b"Cache-Control: max-age=9\r\nCache-Groups: \"a\", \"b\";c=1\r\nRange: bytes=0-1, 5-, -3",
+    ]
+    return [b"HTTP/1.1 200 OK\r\n" + line + b"\r\n\r\n" for line in lines]
+
+
 def write_seeds(folder):
     # Two bytes steer the check (FuzzInput.swift): zero for the limits of production, then a seed.
     tables = {
         "FuzzRequestHead": requests(),
         "FuzzResponseHead": responses(),
         "FuzzRoutes": requests(),
+        "FuzzCache": cached() + responses(),
         "FuzzChunked": list(chunked(requests() + responses())),
     }
     for target, messages in tables.items():

@@ -177,6 +177,14 @@ struct CacheRequestTests {
       .origin(hour),
       .origin(hour, ask: ["\(name): /admin"]), .memory())
   }
+    + [
+      "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Host",
+      "X-Original-Host", "X-HTTP-Host-Override", "Forwarded",
+    ].map { name in
+      CacheCase(
+        "\(name) spoils nobody's answers", .origin(hour, ask: ["\(name): evil"], body: "evil"), .origin(hour),
+        .memory(), .memory(ask: ["\(name): evil"], text: "evil"))
+    }
 
   static let fields: [CacheCase] =
     [

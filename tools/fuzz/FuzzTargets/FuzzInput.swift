@@ -35,6 +35,11 @@ public enum FuzzInput {
     unsafe run(start, count) { _, bytes in RoutesCheck().run(bytes) }
   }
 
+  /// For `LLVMFuzzerTestOneInput`.
+  public static func checkCache(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    unsafe run(start, count) { _, bytes in CacheCheck().run(bytes) }
+  }
+
   private static func run(
     _ start: UnsafePointer<UInt8>?, _ count: Int, _ check: (InlineArray<2, UInt8>, Span<UInt8>) -> Void
   ) -> CInt {
