@@ -79,9 +79,7 @@ final class ProxyCache {
     isTrusted: Bool
   ) -> UInt64 {
     key.value.removeAll()
-    if let range = head.authorityRange {
-      for index in range { key.value.append(ASCII.lowercased(bytes[index])) }
-    }
+    if let range = head.authorityRange { key.value.append(lowercasing: bytes, range) }
     key.value.append(0)
     if !path.isEmpty {
       key.value.append(path)
@@ -101,7 +99,7 @@ final class ProxyCache {
     }
     for index in 0..<table.count where ProxyCache.isKeyed(table[index], bytes) {
       key.value.append(0)
-      for at in table[index].nameRange { key.value.append(ASCII.lowercased(bytes[at])) }
+      key.value.append(lowercasing: bytes, table[index].nameRange)
       key.value.append(0)
       key.value.append(bytes, from: Int(table[index].valueStart), to: Int(table[index].valueEnd))
     }

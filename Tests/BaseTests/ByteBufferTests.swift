@@ -199,4 +199,13 @@ import Testing
     #expect(isEmpty)
     #expect(capacityBytes == 0)
   }
+
+  @Test func `appends a part in lower case and leaves other bytes alone`() {
+    let bytes: [UInt8] = Array("xAbZ[@`{-9\u{C9}Yx".utf8)
+    var buffer = ByteBuffer()
+    buffer.append(lowercasing: bytes.span, 1..<(bytes.count - 1))
+    #expect(buffer.text() == "abz[@`{-9\u{C9}y")
+    buffer.append(lowercasing: bytes.span, 3..<3)
+    #expect(buffer.count == bytes.count - 2)
+  }
 }

@@ -98,6 +98,18 @@
     append(bytes.extracting(from..<to))
   }
 
+  /// Appends `bytes[range]` with its ASCII letters in lower case.
+  public mutating func append(lowercasing bytes: Span<UInt8>, _ range: Range<Int>) {
+    guard !range.isEmpty else { return }
+    let part = bytes.extracting(range)
+    reserve(part.count)
+    unsafe part.withUnsafeBufferPointer { source in
+      let target = unsafe base! + end
+      for index in 0..<source.count { unsafe target[index] = ASCII.lowercased(source[index]) }
+    }
+    end += part.count
+  }
+
   /// Appends what `other` holds from offset `from` on.
   @inlinable public mutating func append(_ other: borrowing ByteBuffer, from: Int = 0) {
     append(other.span, from: from, to: other.count)
