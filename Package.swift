@@ -145,7 +145,8 @@ let package = Package(
 if Context.environment["SLUICE_FUZZ"] != nil {
   package.targets.append(
     .target(
-      name: "FuzzTargets", dependencies: ["Base", "HTTP1", "Routing", "Cache"], path: "tools/fuzz/FuzzTargets",
+      name: "FuzzTargets", dependencies: ["Base", "HTTP1", "Routing", "Cache"],
+      path: "tools/fuzz/FuzzTargets",
       swiftSettings: strict))
   package.targets.append(
     .executableTarget(
