@@ -170,6 +170,10 @@ public final class CacheStore: Sendable {
       let freed = stripe.insert(entry, key, replacing: old)
       return (freed, before + 1 - stripe.count(hash))
     }
+    guard let freed else {
+      release(cost)
+      return false
+    }
     release(freed)
     entryCount.wrappingAdd(1 - removed, ordering: .relaxed)
     storedCount.wrappingAdd(1, ordering: .relaxed)

@@ -67,10 +67,14 @@ struct CacheStripe {
 
   func count(_ hash: UInt64) -> Int { groups[hash]?.entries.count ?? 0 }
 
-  /// Stores a response in the place of the variant it takes over. Returns the bytes that became free.
-  mutating func insert(_ entry: CacheEntry, _ key: [UInt8], replacing old: StoredResponse?) -> Int {
+  /// Stores a response in the place of the variant it takes over. Returns the bytes that became free; `nil`
+  /// where another key with the same hash is being fetched, and nothing is stored.
+  mutating func insert(_ entry: CacheEntry, _ key: [UInt8], replacing old: StoredResponse?) -> Int? {
     var freed = 0
-    if let group = groups[entry.hash], group.key != key { freed += remove(entry.hash) }
+    if let group = groups[entry.hash], group.key != key {
+      guard group.fill == nil else { return nil }
+      freed += remove(entry.hash)
+    }
     var group = groups.removeValue(forKey: entry.hash) ?? Group(key: key)
     let names = entry.response.head.vary
     var kept: [CacheEntry] = []

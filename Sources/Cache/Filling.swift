@@ -84,6 +84,8 @@ public final class Filling: Sendable {
   public func leave(_ reader: Int) {
     let told = state.withLock { state -> (@Sendable () -> Void)? in
       state.readers[reader] = nil
+      // It may have been the one that all waited for.
+      if state.isPassing { drop(&state) }
       return room(&state)
     }
     told?()

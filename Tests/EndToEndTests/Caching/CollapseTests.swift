@@ -174,6 +174,31 @@ import Testing
     #expect(origin.connectionCount > 1 || origin.journal.value.text().count > before)
   }
 
+  @Test func `a reader of what is too large that leaves is not waited for`() throws {
+    let part = String(repeating: "z", count: 100_000)
+    let gate = Gate()
+    let origin = try ScriptedOrigin { [cacheable] connection in
+      _ = try connection.readRequest()
+      try connection.send(answer("200 OK", cacheable, "Transfer-Encoding: chunked") + chunk("first"))
+      try gate.wait()
+      for _ in 0..<100 { try connection.send(chunk(part)) }
+      try connection.send("0\r\n\r\n")
+    }
+    let proxy = try cached(origin)
+    let lazy = try proxy.connect(bufferBytes: 4096)
+    try lazy.send(head())
+    _ = try lazy.read(until: "first\r\n")
+    let eager = try proxy.connect()
+    try eager.send(head())
+    _ = try eager.read(until: "first\r\n")
+    gate.open()
+    // One holds up both until it goes.
+    _ = try eager.read(exactly: 1_000_000)
+    _ = try Waitable(false).waited(seconds: 0.3)
+    lazy.close()
+    _ = try eager.read(until: "\r\n0\r\n\r\n")
+  }
+
   @Test func `who waits too long for another's answer asks itself`() throws {
     let origin = try ScriptedOrigin { [cacheable] connection in
       _ = try connection.readRequest()
