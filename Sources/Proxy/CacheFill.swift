@@ -131,9 +131,7 @@ final class CacheFill: StreamHandler, TimeoutHandler, FillingReader {
         reservedBytes += bytes.count
       }
     }
-    var copy = ByteBuffer(capacity: bytes.count)
-    copy.append(bytes)
-    switch filling.append(copy.array(), isPassing: isPassing) {
+    switch filling.append([UInt8](copying: bytes), isPassing: isPassing) {
     case .go: return true
     case .pause:
       source.connection.stream.pauseReading()
