@@ -30,11 +30,11 @@ struct CacheStripe {
     guard let group = groups[hash], ByteHash.equal(group.key.span, key) else {
       return CacheStore.Found(variants: [], fill: nil, passes: passes(hash, now))
     }
-    if group.entries.count == 1 {
+    if group.entries.count == 1, let only = group.entries[0].response {
       EvictionQueues.used(group.entries[0])
-      return CacheStore.Found(only: group.entries[0].response, fill: group.fill)
+      return CacheStore.Found(only: only, fill: group.fill)
     }
-    let variants = group.entries.map { entry in
+    let variants = group.entries.compactMap { entry in
       EvictionQueues.used(entry)
       return entry.response
     }
@@ -76,10 +76,10 @@ struct CacheStripe {
       freed += remove(entry.hash)
     }
     var group = groups.removeValue(forKey: entry.hash) ?? Group(key: key)
-    let names = entry.response.head.vary
+    let names = entry.response?.head.vary
     var kept: [CacheEntry] = []
     for other in group.entries {
-      let isSame = other.response === old || other.response.head.vary.selectsAs(names)
+      let isSame = other.response === old || other.response?.head.vary.selectsAs(names) == true
       if isSame || kept.count + 1 >= CacheStripe.variantsMax {
         queues.remove(other)
         freed += other.costBytes

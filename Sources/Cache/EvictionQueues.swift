@@ -2,14 +2,20 @@ internal import Base
 
 /// One response in a stripe's queues.
 final class CacheEntry {
-  let response: StoredResponse
+  /// `nil` once it is removed: its place in a queue must not keep a body alive.
+  private(set) var response: StoredResponse?
   let hash: UInt64
   let costBytes: Int
   /// Uses since it was last looked at, 0 to 3.
   var uses: UInt8 = 0
   var isInMain = false
   /// No longer reachable; its place in a queue is skipped.
-  var isRemoved = false
+  private(set) var isRemoved = false
+
+  func markRemoved() {
+    isRemoved = true
+    response = nil
+  }
 
   init(_ response: StoredResponse, hash: UInt64, costBytes: Int) {
     self.response = response
@@ -102,7 +108,7 @@ struct EvictionQueues {
 
   mutating func remove(_ entry: CacheEntry) {
     guard !entry.isRemoved else { return }
-    entry.isRemoved = true
+    entry.markRemoved()
     if entry.isInMain { main.wasRemoved(entry) } else { small.wasRemoved(entry) }
   }
 
@@ -122,7 +128,7 @@ struct EvictionQueues {
           continue
         }
         ghost[Int(entry.hash % UInt64(EvictionQueues.ghosts))] = tag(entry.hash)
-        entry.isRemoved = true
+        entry.markRemoved()
         return entry
       }
       if let evicted = evictFromMain() { return evicted }
@@ -132,7 +138,7 @@ struct EvictionQueues {
   private mutating func evictFromMain() -> CacheEntry? {
     while let entry = main.pop() {
       if entry.uses == 0 {
-        entry.isRemoved = true
+        entry.markRemoved()
         return entry
       }
       entry.uses -= 1
@@ -148,7 +154,7 @@ struct EvictionQueues {
     for _ in 0..<min(count, places) {
       sweepAt = sweepAt + 1 < places ? sweepAt + 1 : 0
       let entry = sweepAt < small.places ? small.entry(at: sweepAt) : main.entry(at: sweepAt - small.places)
-      if let entry, isUseless(entry.response) { found.append(entry) }
+      if let entry, let response = entry.response, isUseless(response) { found.append(entry) }
     }
     return found
   }

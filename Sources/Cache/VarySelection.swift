@@ -68,7 +68,10 @@ public struct VarySelection: Sendable {
   }
 
   /// Whether the same requests select both.
-  public func selectsAs(_ other: VarySelection) -> Bool { names == other.names && values == other.values }
+  public func selectsAs(_ other: VarySelection?) -> Bool {
+    guard let other else { return false }
+    return names == other.names && values == other.values
+  }
 
   var costBytes: Int { values.count + names.reduce(0) { $0 + $1.count + 48 } }
 

@@ -37,6 +37,23 @@ import Testing
     #expect(put(store, key, answer(seconds: 60, bytes: 10, at: start.advanced(by: .seconds(2)))))
   }
 
+  @Test func `what is removed is gone from memory at once`() {
+    let store = store(16 << 20)
+    let key = Array("a\0/x".utf8)
+    weak var replaced: StoredResponse?
+    weak var invalidated: StoredResponse?
+    do {
+      let first = answer(seconds: 60, bytes: 1000, at: start)
+      let second = answer(seconds: 60, bytes: 1000, at: start)
+      (replaced, invalidated) = (first, second)
+      #expect(put(store, key, first))
+      #expect(put(store, key, second))
+    }
+    #expect(replaced == nil && invalidated != nil)
+    store.invalidate(ByteHash.of(key.span), now: start)
+    #expect(invalidated == nil)
+  }
+
   @Test func `groups go together`() {
     let store = store(16 << 20)
     let keys = (0..<3).map { Array("a\0/\($0)".utf8) }
