@@ -30,36 +30,55 @@ let package = Package(
   targets: [
     // Ground floor: knows nothing of HTTP.
     .target(name: "CLibUV", path: "CLibUV", linkerSettings: [.linkedLibrary("uv")]),
-    .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", providers: [.apt(["libssl-dev"])]),
+    .target(
+      name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+    .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "Base", swiftSettings: strict),
+    .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: strict),
     .target(name: "Digest", dependencies: ["COpenSSL"], swiftSettings: strict),
-    .target(name: "Reactor", dependencies: ["Base", "CLibUV"], swiftSettings: strict),
+    .target(name: "TLS", dependencies: ["Base", "COpenSSL"], swiftSettings: strict),
+    .target(name: "Reactor", dependencies: ["Base", "TLS", "CLibUV"], swiftSettings: strict),
     // First floor: pure protocol and policy.
     .target(name: "HTTP1", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "Routing", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "Cache", dependencies: ["Base", "HTTP1"], swiftSettings: strict),
+    .target(name: "RateLimit", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "Observe", dependencies: ["Base"], swiftSettings: strict),
     // Second floor: who receives the traffic.
     .target(
-      name: "Upstream", dependencies: ["Base", "Digest", "Reactor", "HTTP1", "Observe"],
+      name: "Upstream", dependencies: ["Base", "Digest", "TLS", "Reactor", "HTTP1", "Observe"],
       swiftSettings: strict),
     // Third floor: the work.
     .target(
-      name: "Proxy", dependencies: ["Base", "Reactor", "HTTP1", "Routing", "Cache", "Observe", "Upstream"],
+      name: "Delivery",
+      dependencies: ["Base", "Digest", "SQLite", "TLS", "Reactor", "HTTP1", "Observe"],
       swiftSettings: strict),
     .target(
-      name: "Admin", dependencies: ["Base", "Reactor", "HTTP1", "Cache", "Observe", "Upstream", "Proxy"],
+      name: "Proxy",
+      dependencies: [
+        "Base", "TLS", "Reactor", "HTTP1", "Routing", "RateLimit", "Cache", "Observe", "Upstream",
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "Admin",
+      dependencies: [
+        "Base", "TLS", "Reactor", "HTTP1", "Routing", "RateLimit", "Cache", "Observe", "Upstream",
+        "Proxy", "Delivery",
+      ],
       swiftSettings: strict),
     // Roof.
     .target(
       name: "Configuration",
-      dependencies: ["Base", "Reactor", "HTTP1", "Routing", "Cache", "Observe", "Upstream", "Proxy"],
+      dependencies: [
+        "Base", "TLS", "Reactor", "HTTP1", "Routing", "RateLimit", "Cache", "Observe", "Upstream",
+        "Proxy", "Delivery",
+      ],
       swiftSettings: strict),
     .target(
       name: "Server",
       dependencies: [
-        "Base", "Reactor", "HTTP1", "Routing", "Cache", "Observe", "Upstream", "Proxy", "Admin",
-        "Configuration",
+        "Base", "TLS", "Reactor", "HTTP1", "Routing", "RateLimit", "Cache", "Observe", "Upstream",
+        "Proxy", "Delivery", "Admin", "Configuration",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -81,14 +100,15 @@ let package = Package(
     .executableTarget(
       name: "microbench",
       dependencies: [
-        "Base", "HTTP1", "Observe", "Proxy", "CAllocationCount",
+        "Base", "HTTP1", "RateLimit", "Observe", "Proxy", "CAllocationCount",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/benchmarks/micro/MicroBench", swiftSettings: strict),
     .target(
       name: "LoadEngine",
       dependencies: [
-        "Base", "Digest", "Reactor", "HTTP1", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "Base", "Digest", "TLS", "Reactor", "HTTP1",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       path: "tools/loadtest/LoadEngine", swiftSettings: strict),
     .executableTarget(
@@ -100,7 +120,9 @@ let package = Package(
     // Tests: one target a room, then the tables, then real sockets.
     .target(
       name: "TestSupport",
-      dependencies: ["Base", "Reactor", "Cache", "Observe", "Upstream", "Proxy", "Configuration", "Server"],
+      dependencies: [
+        "Base", "TLS", "Reactor", "Cache", "Observe", "Upstream", "Proxy", "Configuration", "Server",
+      ],
       path: "Tests/Support", swiftSettings: strict),
     .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DigestTests", dependencies: ["Digest"], swiftSettings: strict),
@@ -112,6 +134,11 @@ let package = Package(
     .testTarget(
       name: "CacheTests", dependencies: ["Base", "HTTP1", "Cache", "TestSupport"], swiftSettings: strict),
     .testTarget(
+      name: "TLSTests", dependencies: ["Base", "TLS", "TestSupport"], exclude: ["Certificates"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RateLimitTests", dependencies: ["Base", "RateLimit", "TestSupport"], swiftSettings: strict),
+    .testTarget(
       name: "ObserveTests", dependencies: ["Base", "Observe", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "UpstreamTests", dependencies: ["Base", "Reactor", "Upstream", "TestSupport"],
@@ -119,9 +146,14 @@ let package = Package(
     .testTarget(
       name: "ProxyTests", dependencies: ["Base", "HTTP1", "Proxy", "TestSupport"], swiftSettings: strict),
     .testTarget(
+      name: "DeliveryTests", dependencies: ["Base", "SQLite", "Reactor", "Delivery", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
       name: "ConfigurationTests",
       dependencies: [
-        "Base", "HTTP1", "Routing", "Cache", "Observe", "Proxy", "Reactor", "Upstream", "Configuration",
+        "Base", "HTTP1", "Routing", "RateLimit", "Cache", "Observe", "Proxy", "Delivery", "Reactor",
+        "Upstream",
+        "Configuration",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -133,8 +165,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Base", "Reactor", "HTTP1", "Cache", "Observe", "Upstream", "Proxy", "Configuration", "Server",
-        "TestSupport",
+        "Base", "TLS", "Reactor", "HTTP1", "RateLimit", "Cache", "Observe", "Upstream", "Proxy",
+        "Delivery", "Configuration", "Server", "TestSupport",
       ],
       swiftSettings: strict),
   ]
@@ -145,7 +177,7 @@ let package = Package(
 if Context.environment["SLUICE_FUZZ"] != nil {
   package.targets.append(
     .target(
-      name: "FuzzTargets", dependencies: ["Base", "HTTP1", "Routing", "Cache"],
+      name: "FuzzTargets", dependencies: ["Base", "HTTP1", "Routing", "Cache", "Delivery"],
       path: "tools/fuzz/FuzzTargets",
       swiftSettings: strict))
   package.targets.append(
@@ -153,7 +185,7 @@ if Context.environment["SLUICE_FUZZ"] != nil {
       name: "parseprobe", dependencies: ["Base", "HTTP1"], path: "tools/fuzz/parseprobe",
       swiftSettings: strict))
   package.products.append(.executable(name: "parseprobe", targets: ["parseprobe"]))
-  for name in ["FuzzRequestHead", "FuzzResponseHead", "FuzzChunked", "FuzzRoutes", "FuzzCache"] {
+  for name in ["FuzzRequestHead", "FuzzResponseHead", "FuzzChunked", "FuzzRoutes", "FuzzCache", "FuzzJobs"] {
     package.targets.append(
       .executableTarget(
         name: name, dependencies: ["FuzzTargets"], path: "tools/fuzz/\(name)",

@@ -11,6 +11,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RELEASE = ROOT / ".build/release"
+# The proxy that is tried; another build where a command is told one.
+SLUICE = RELEASE / "sluice"
 
 
 class Checks:
@@ -118,7 +120,7 @@ def sluice(port, upstreams, descriptors=None, **settings):
         "SLUICE_ADMIN_LISTEN": "off",
         **{f"SLUICE_{name}": str(value) for name, value in settings.items()},
     }
-    process = Process([RELEASE / "sluice"], environment, descriptors)
+    process = Process([SLUICE], environment, descriptors)
     wait_for(port)
     return process
 
@@ -134,9 +136,10 @@ def origin(ports, *options):
 class Load:
     """The load generator in the background."""
 
-    def __init__(self, url, *options):
+    def __init__(self, url, *options, nice=0):
+        """`nice`: how far it stands back for those whose time is measured."""
         self.child = subprocess.Popen(
-            list(map(str, [RELEASE / "loadtest", "--quiet", "--json", "-", *options, url])),
+            list(map(str, ["nice", "-n", nice, RELEASE / "loadtest", "--quiet", "--json", "-", *options, url])),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     def is_running(self):

@@ -71,6 +71,9 @@ int clibuv_tcp_reuse_port(uv_tcp_t *tcp);
  * per connection: no Nagle delay, keep-alive probes. */
 int clibuv_tcp_inherited_options(uv_tcp_t *tcp);
 
+/* TCP_NOTSENT_LOWAT for what a listening socket accepts from now on: so many bytes may wait in the kernel. */
+int clibuv_tcp_limit_unsent(uv_tcp_t *listener, int bytes);
+
 /* True when the peer has closed or sent something: MSG_PEEK without waiting. 1, 0. */
 int clibuv_stream_is_readable(uv_stream_t *stream);
 
@@ -90,6 +93,8 @@ void clibuv_close_descriptor(int descriptor);
 int64_t clibuv_raise_descriptor_limit(void);
 
 /* A peer that closes early must be an error code and not a signal. */
+/* Before there is another thread, and before anything is looked up. */
+void clibuv_widen_pool(void);
 void clibuv_ignore_broken_pipe(void);
 
 /* splice(2), which libuv does not have. A pipe for one loop: descriptors[0] is read, [1] written. */

@@ -1,6 +1,8 @@
 public import Base
 public import Cache
+public import Delivery
 public import Proxy
+public import RateLimit
 public import Upstream
 
 /// The whole process at one moment, for whoever looks after it.
@@ -44,10 +46,19 @@ public struct AdminSnapshot: Sendable {
   public var connectionsMax: Int
   /// `nil` where nothing is cached.
   public var cache: CacheStore.Statistics?
+  /// `nil` where requests are not limited.
+  public var rateLimit: RateLimiter.Statistics?
+  /// What buffers hold.
+  public var bufferBytes: Int
+  /// The certificates in force.
+  public var certificates: [(file: String, secondsLeft: Int)]
+  /// `nil` where no asynchronous requests are taken.
+  public var delivery: DeliverySnapshot?
 
   public init(
     version: String, uptime: Interval, isDraining: Bool, loops: [Loop], groups: [Group], connectionsMax: Int,
-    cache: CacheStore.Statistics? = nil
+    cache: CacheStore.Statistics? = nil, rateLimit: RateLimiter.Statistics? = nil, bufferBytes: Int = 0,
+    certificates: [(file: String, secondsLeft: Int)] = [], delivery: DeliverySnapshot? = nil
   ) {
     self.version = version
     self.uptime = uptime
@@ -56,6 +67,10 @@ public struct AdminSnapshot: Sendable {
     self.groups = groups
     self.connectionsMax = connectionsMax
     self.cache = cache
+    self.rateLimit = rateLimit
+    self.bufferBytes = bufferBytes
+    self.certificates = certificates
+    self.delivery = delivery
   }
 }
 

@@ -2,6 +2,7 @@ internal import Base
 internal import Cache
 internal import Observe
 internal import Proxy
+internal import RateLimit
 internal import Upstream
 
 /// `/metrics`: everything that is counted, for Prometheus.
@@ -10,6 +11,7 @@ enum MetricsPage {
     var text = PrometheusText()
     process(snapshot, &text)
     if let store = snapshot.cache { cache(store, snapshot.clients, &text) }
+    if let counts = snapshot.delivery { delivery(counts, &text) }
     let groups = snapshot.groups.indices.map {
       (snapshot.groups[$0].name, snapshot.endpoints($0), snapshot.gone($0))
     }
@@ -44,6 +46,43 @@ enum MetricsPage {
     text.begin(
       "sluice_local_replies_total", .counter, "Requests answered by Sluice itself, such as 502 and 503.")
     text.sample([], clients.localReplies)
+    text.begin("sluice_requests_limited_total", .counter, "Requests turned away, by the reason.")
+    text.sample([("reason", "rate")], clients.rateLimited)
+    text.sample([("reason", "denied")], clients.denied)
+    text.sample([("reason", "overload")], clients.shed)
+    text.begin(
+      "sluice_client_connections_limited_total", .counter,
+      "Connections that were one too many of their client.")
+    text.sample([], clients.connectionsLimited)
+    if let rate = snapshot.rateLimit {
+      text.begin("sluice_rate_limit_clients", .gauge, "Clients whose requests are remembered.")
+      text.sample([], UInt64(rate.clients))
+      text.begin("sluice_rate_limit_bytes", .gauge, "Memory in use for that.")
+      text.sample([], UInt64(rate.bytes))
+      text.begin(
+        "sluice_rate_limit_evicted_total", .counter, "Clients forgotten before their time for lack of room.")
+      text.sample([], rate.evicted)
+    }
+    if !snapshot.certificates.isEmpty {
+      text.begin(
+        "sluice_tls_handshakes_total", .counter, "TLS connections that came to a request, by how they began.")
+      text.sample([("kind", "full")], clients.handshakes - clients.resumed)
+      text.sample([("kind", "resumed")], clients.resumed)
+      text.begin(
+        "sluice_tls_failures_total", .counter,
+        "TLS connections that broke before a request, by OpenSSL's word for it.")
+      for (reason, count) in clients.handshakeFailures.sorted(by: { $0.key < $1.key }) {
+        text.sample([("reason", reason)], count)
+      }
+      text.begin("sluice_tls_certificate_expiry_days", .gauge, "Days until a certificate expires.")
+      for (file, seconds) in snapshot.certificates {
+        text.sample([("file", file)], exactly: Double(seconds / 864) / 100)
+      }
+    }
+    text.begin("sluice_buffer_bytes", .gauge, "Bytes that wait in buffers for one side or the other.")
+    text.sample([], UInt64(max(0, snapshot.bufferBytes)))
+    text.begin("sluice_buffer_cuts_total", .counter, "Connections cut because buffers held too much.")
+    text.sample([], clients.bufferCuts)
     text.begin("sluice_requests_waiting", .gauge, "Requests that wait for an endpoint to be available.")
     text.sample([], UInt64(snapshot.waiting))
     text.begin("sluice_loop_lag_seconds", .gauge, "How late a loop came to its timer, at worst, lately.")

@@ -1,6 +1,7 @@
 internal import Base
 internal import Cache
 internal import HTTP1
+internal import Routing
 
 /// `PURGE /path` with the Host that clients ask for: removes what is stored of it.
 ///
@@ -25,10 +26,12 @@ enum Purge {
       return "{\"groups\":\(groups.count)}\n"
     }
     var key = authority.map { ASCII.lowercased(bytes[$0]) } + [0]
-    if head.pathRange.isEmpty { key.append(UInt8(ascii: "/")) }
-    for index in head.pathRange { key.append(bytes[index]) }
-    let isPrefix = key.last == UInt8(ascii: "*")
-    if isPrefix { key.removeLast() }
+    // In the one spelling that keys have.
+    let target = head.pathRange
+    let isPrefix = !target.isEmpty && bytes[target.upperBound - 1] == UInt8(ascii: "*")
+    var path = ByteBuffer()
+    NormalizedPath.append(bytes, isPrefix ? target.dropLast() : target, to: &path)
+    key += path.array()
     let wanted = key
     let count = cache.purge(now: now) { stored in
       guard stored.starts(with: wanted) else { return false }

@@ -1,5 +1,6 @@
 internal import Base
 internal import Cache
+internal import Delivery
 internal import FoundationEssentials
 internal import Observe
 internal import Proxy
@@ -17,9 +18,14 @@ enum StatusPage {
     var requests: UInt64
     var requestsRefused: UInt64
     var localReplies: UInt64
+    var requestsRateLimited: UInt64
+    var requestsDenied: UInt64
+    var requestsShed: UInt64
+    var bufferBytes: Int
     var requestsWaiting: Int
     var loopLagMilliseconds: [Double]
     var cache: Cached?
+    var async: Async?
     var upstreams: [Group]
   }
 
@@ -33,6 +39,20 @@ enum StatusPage {
     var collapsed: UInt64
     var revalidated: UInt64
     var evicted: UInt64
+  }
+
+  private struct Async: Encodable {
+    var pending: Int
+    var inFlight: Int
+    var accepted: UInt64
+    var refused: UInt64
+    var delivered: UInt64
+    var dead: UInt64
+    var retried: UInt64
+    var failedAttempts: UInt64
+    var oldestAgeSeconds: Double
+    var storeBytes: Int64
+    var commits: UInt64
   }
 
   private struct Group: Encodable {
@@ -65,8 +85,10 @@ enum StatusPage {
       draining: snapshot.isDraining, ready: HealthPage.problems(snapshot.isDraining, snapshot.groups).isEmpty,
       clientConnections: snapshot.connections, clientConnectionsMax: snapshot.connectionsMax,
       requests: clients.exchanges, requestsRefused: clients.refused, localReplies: clients.localReplies,
-      requestsWaiting: snapshot.waiting, loopLagMilliseconds: snapshot.loops.map(\.lagMilliseconds),
-      cache: snapshot.cache.map { cached($0, clients) },
+      requestsRateLimited: clients.rateLimited, requestsDenied: clients.denied, requestsShed: clients.shed,
+      bufferBytes: max(0, snapshot.bufferBytes), requestsWaiting: snapshot.waiting,
+      loopLagMilliseconds: snapshot.loops.map(\.lagMilliseconds),
+      cache: snapshot.cache.map { cached($0, clients) }, async: snapshot.delivery.map(async),
       upstreams: snapshot.groups.indices.map { group(snapshot, $0) })
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -79,6 +101,13 @@ enum StatusPage {
       bytes: store.bytes, bytesMax: store.bytesMax, entries: store.entries, hits: clients.cacheHits,
       stale: clients.cacheStale, misses: clients.cacheMisses, collapsed: clients.cacheCollapsed,
       revalidated: clients.cacheRevalidated, evicted: store.evicted)
+  }
+
+  private static func async(_ counts: DeliverySnapshot) -> Async {
+    Async(
+      pending: counts.pending, inFlight: counts.inFlight, accepted: counts.accepted, refused: counts.refused,
+      delivered: counts.delivered, dead: counts.dead, retried: counts.retried, failedAttempts: counts.failed,
+      oldestAgeSeconds: counts.oldestAge, storeBytes: counts.storeBytes, commits: counts.commits)
   }
 
   private static func group(_ snapshot: AdminSnapshot, _ index: Int) -> Group {

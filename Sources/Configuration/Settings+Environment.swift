@@ -1,3 +1,5 @@
+internal import Delivery
+internal import Observe
 internal import Reactor
 internal import Upstream
 
@@ -18,6 +20,8 @@ extension Settings {
     for variable in variables {
       errors += variable.apply(to: &settings, from: environment, cores: cores)
     }
+    errors += settings.pairCertificates()
+    settings.joinDelivery()
     errors += Settings.unknownNames(in: environment, variables: variables)
     guard errors.isEmpty else { throw SettingsErrors(errors) }
     self = settings
@@ -39,9 +43,24 @@ extension Settings {
 }
 
 extension Settings {
+  /// What asynchronous requests share with the rest.
+  private mutating func joinDelivery() {
+    // Without upstreams only they are taken.
+    if !hasUpstreams, delivery.listen != nil { (listen, tlsListen) = ([], []) }
+    delivery.destinations.ownListeners =
+      listen + tlsListen + [delivery.listen, adminListen].compactMap { $0 }
+    delivery.authorities = upstream.authorities
+    delivery.drainTimeout = drainTimeout
+    delivery.version = Version.text
+    delivery.logsJSON = log.format == .json
+  }
+}
+
+extension Settings {
   /// The essence in one line, for `--check`.
   public var summary: String {
-    let listeners = listen.map(\.description).joined(separator: ", ")
+    let all = listen + [delivery.listen].compactMap { $0 }
+    let listeners = all.map(\.description).joined(separator: ", ")
     func count(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
     let origins = routes.reduce(upstream.origins.count) { $0 + $1.origins.count }
     let targets = (routes.isEmpty ? "" : count(routes.count, "route") + ", ") + count(origins, "origin")

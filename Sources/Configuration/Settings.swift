@@ -1,13 +1,21 @@
 public import Base
+public import Delivery
 public import Observe
 public import Proxy
 public import Reactor
 public import Routing
+public import TLS
 public import Upstream
 
 /// Everything a running Sluice is told, gathered from the environment.
 public struct Settings: Sendable {
   public var listen: [SocketAddress]
+  /// Where HTTPS is taken.
+  public var tlsListen: [SocketAddress] = []
+  public var tls = TLSServerSettings()
+  /// As they were given; `tls.pairs` is what they come to.
+  var tlsCertificates: [String] = []
+  var tlsKeys: [String] = []
   /// Reactors: threads with a loop each.
   public var workers: Int
   /// How long a drain may take before connections are cut.
@@ -22,6 +30,8 @@ public struct Settings: Sendable {
   /// `nil` for no admin listener.
   public var adminListen: SocketAddress?
   public var proxy = ProxySettings()
+  /// Requests that are acknowledged at once and made afterwards; none where it listens nowhere.
+  public var delivery = DeliverySettings()
   public var log = LogSettings()
 
   public init(listen: [SocketAddress], upstream: UpstreamSettings, workers: Int = 1) {
@@ -31,9 +41,15 @@ public struct Settings: Sendable {
     self.workers = workers
   }
 
+  /// Whether asynchronous requests are taken.
+  public var takesJobs: Bool { delivery.listen != nil }
+
+  /// Whether there is anything to proxy: else only asynchronous requests are taken.
+  public var hasUpstreams: Bool { !routes.isEmpty || !upstream.origins.isEmpty }
+
   /// Every upstream, by name: one for each route, and one for what no route takes, where there is such a place.
   public var upstreams: [(name: String, settings: UpstreamSettings)] {
-    guard !routes.isEmpty else { return [("default", upstream)] }
+    guard !routes.isEmpty else { return hasUpstreams ? [("default", upstream)] : [] }
     var all = routes.map { route in
       var settings = upstream
       settings.origins = route.origins

@@ -10,8 +10,10 @@ internal import Upstream
 extension Variable {
   /// Every variable there is, in the order in which they are shown and their errors told.
   static let all: [Variable] =
-    listening + origins + endpoints + forwarding + caching + timeouts + limits + logging + administration
-    + running
+    listening + tls + clients + origins + endpoints + forwarding + fields + caching + async + timeouts
+    + limits
+    + overload
+    + logging + administration + running
 
   private static let listening = [
     Variable(
@@ -47,7 +49,7 @@ extension Variable {
 
   private static let origins = [
     Variable(
-      "SLUICE_UPSTREAMS", .origins, default: .required(unless: "SLUICE_ROUTES"),
+      "SLUICE_UPSTREAMS", .origins, default: .required(unless: ["SLUICE_ROUTES", "SLUICE_ASYNC_LISTEN"]),
       example: "app1:3000,app2:3000;weight=2",
       """
       Who answers the requests, in turn; with SLUICE_ROUTES, those that no route takes. A name stands for \
@@ -94,12 +96,12 @@ extension Variable {
       "SLUICE_SET_REQUEST_FIELDS", .forwarding, default: .text(""),
       example: "X-Environment: staging | X-Debug:",
       "Fields set on requests as they are forwarded, over whatever was there. An empty value removes.",
-      fields(.request) { $0.proxy.requestFields = $1 }),
+      fieldList(.request) { $0.proxy.requestFields = $1 }),
     Variable(
       "SLUICE_SET_RESPONSE_FIELDS", .forwarding, default: .text(""),
       example: "Strict-Transport-Security: max-age=31536000 | Server:",
       "The same for responses on their way back.",
-      fields(.response) { $0.proxy.responseFields = $1 }),
+      fieldList(.response) { $0.proxy.responseFields = $1 }),
     Variable(
       "SLUICE_VIA", .forwarding, default: .text("on"), example: "off",
       """
@@ -109,7 +111,7 @@ extension Variable {
       .onOff { $0.proxy.addsVia = $1 }),
   ]
 
-  private static func fields(
+  static func fieldList(
     _ direction: FieldSetting.Direction, store: @escaping Store<[FieldSetting]>
   ) -> Reading {
     .list(

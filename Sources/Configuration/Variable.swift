@@ -6,10 +6,13 @@ public struct Variable: Sendable {
   /// The headings of `--help`, in their order.
   enum Group: String, CaseIterable, Sendable {
     case listening = "Listening"
+    case tls = "TLS"
+    case clients = "Clients"
     case origins = "Origins"
     case endpoints = "Endpoints"
     case forwarding = "Forwarding"
     case caching = "Caching"
+    case async = "Asynchronous requests"
     case timeouts = "Timeouts"
     case limits = "Limits"
     case logging = "Logging"
@@ -22,8 +25,8 @@ public struct Variable: Sendable {
     /// Read like a value from the environment, so that the table cannot promise what the code does not
     /// do. An empty text stands for none.
     case text(String)
-    /// There is none: the variable must be set, unless that other one is set to something.
-    case required(unless: String)
+    /// There is none: the variable must be set, unless one of those others is set to something.
+    case required(unless: [String])
     /// One for each core, up to `workersMax`.
     case cores
     /// All IPv4 addresses with the port that `PORT` names, as platforms that run containers set it;
@@ -106,15 +109,15 @@ extension Variable {
   }
 
   private func isMissing(in environment: Environment) -> Bool {
-    guard environment[name] == nil, case .required(let other) = standard else { return false }
-    return environment[other]?.isEmpty ?? true
+    guard environment[name] == nil, case .required(let others) = standard else { return false }
+    return others.allSatisfy { environment[$0]?.isEmpty ?? true }
   }
 
   /// What `--help` says holds where the variable is not set.
   var defaultText: String {
     switch standard {
     case .text(let text): text.isEmpty ? "none" : text
-    case .required(let other): "none; it must be set unless \(other) is"
+    case .required(let others): "none; it must be set unless \(others.joined(separator: " or ")) is"
     case .cores: "the number of cores"
     case .healthStatuses: "200-399 where SLUICE_HEALTH_PATH is set, 200-499 where not"
     case .port(let otherwise): "\(otherwise), or 0.0.0.0:$PORT where PORT is set"

@@ -56,6 +56,14 @@ public enum FieldName: UInt8, Sendable {
   case contentLocation
   case cacheGroups
   case cacheGroupInvalidation
+  case cdnLoop
+  case traceParent
+  case xRequestID
+  case xPoweredBy
+  case xFrameOptions
+  case referrerPolicy
+  case xContentTypeOptions
+  case strictTransportSecurity
 
   /// A bit of its own for each known name, for sets of names in one word.
   @inlinable public var bit: UInt64 { 1 << UInt64(rawValue) }
@@ -99,6 +107,7 @@ public enum FieldName: UInt8, Sendable {
       if first == 0x6567_6e61_722d_6669 { return .ifRange }
       if first == 0x6863_7461_6d2d_6669 { return .ifMatch }
       if first == 0x6e6f_6974_6163_6f6c { return .location }
+      if first == 0x706f_6f6c_2d6e_6463 { return .cdnLoop }
     default: break
     }
     return .other
@@ -117,8 +126,13 @@ public enum FieldName: UInt8, Sendable {
       if first == 0x696c_612d_7065_656b, second == 0x2020_2020_2020_6576 { return .keepAlive }
       if first == 0x6567_612d_7265_7375, second == 0x2020_2020_2020_746e { return .userAgent }
       if first == 0x6b6f_6f63_2d74_6573, second == 0x2020_2020_2020_6569 { return .setCookie }
+    case 11:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 3)
+      if first == 0x7261_7065_6361_7274, second == 0x2020_2020_2074_6e65 { return .traceParent }
     case 12:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 4)
+      if first == 0x7365_7571_6572_2d78, second == 0x2020_2020_6469_2d74 { return .xRequestID }
+      if first == 0x6572_6577_6f70_2d78, second == 0x2020_2020_7962_2d64 { return .xPoweredBy }
       if first == 0x7473_2d65_6863_6163, second == 0x2020_2020_7375_7461 { return .cacheStatus }
       if first == 0x7267_2d65_6863_6163, second == 0x2020_2020_7370_756f { return .cacheGroups }
       if first == 0x2d74_6e65_746e_6f63, second == 0x2020_2020_6570_7974 { return .contentType }
@@ -136,6 +150,8 @@ public enum FieldName: UInt8, Sendable {
       if first == 0x6573_2d32_7074_7468, second == 0x2020_7367_6e69_7474 { return .http2Settings }
     case 15:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 7)
+      if first == 0x2d65_6d61_7266_2d78, second == 0x2073_6e6f_6974_706f { return .xFrameOptions }
+      if first == 0x7265_7272_6566_6572, second == 0x2079_6369_6c6f_702d { return .referrerPolicy }
       if first == 0x7261_7772_6f66_2d78, second == 0x2072_6f66_2d64_6564 { return .xForwardedFor }
     case 16:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
@@ -194,6 +210,21 @@ public enum FieldName: UInt8, Sendable {
       if first == 0x6974_6e65_6874_7561, second == 0x692d_6e6f_6974_6163, third == 0x2020_2020_206f_666e {
         return .authenticationInfo
       }
+    default: return findWidest(bytes, start, first, count)
+    }
+    return .other
+  }
+
+  private static func findWidest(
+    _ bytes: Span<UInt8>, _ start: Int, _ first: UInt64, _ count: Int
+  ) -> FieldName {
+    switch count {
+    case 22:
+      let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
+      let third = ByteScan.foldedWord(bytes, at: start + 16, count: 6)
+      if first == 0x6e65_746e_6f63_2d78, second == 0x6f2d_6570_7974_2d74, third == 0x2020_736e_6f69_7470 {
+        return .xContentTypeOptions
+      }
     case 24:
       let second = ByteScan.foldedWord(bytes, at: start + 8, count: 8)
       let third = ByteScan.foldedWord(bytes, at: start + 16, count: 8)
@@ -213,6 +244,11 @@ public enum FieldName: UInt8, Sendable {
         fourth == 0x2020_2020_2020_206f
       {
         return .proxyAuthenticationInfo
+      }
+      if first == 0x742d_7463_6972_7473, second == 0x7472_6f70_736e_6172, third == 0x7469_7275_6365_732d,
+        fourth == 0x2020_2020_2020_2079
+      {
+        return .strictTransportSecurity
       }
     default: break
     }

@@ -1,3 +1,5 @@
+internal import Base
+
 /// One field line of a head, as offsets into the bytes that were parsed.
 public struct Field: Sendable {
   public let name: FieldName
@@ -40,6 +42,14 @@ public struct FieldTable: ~Copyable {
   public func first(_ name: FieldName) -> Field? {
     guard contains(name) else { return nil }
     for index in 0..<count where fields[index].name == name { return fields[index] }
+    return nil
+  }
+
+  /// The first field of any name, compared without case. `bytes` are those that were parsed.
+  public func first(named name: Span<UInt8>, in bytes: Span<UInt8>) -> Field? {
+    for index in 0..<count where ASCII.equals(bytes, fields[index].nameRange, name, 0..<name.count) {
+      return fields[index]
+    }
     return nil
   }
 

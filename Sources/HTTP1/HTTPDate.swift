@@ -55,6 +55,18 @@ public enum HTTPDate {
     buffer.append(" +0000")
   }
 
+  /// Appends `2026-11-21T08:49:37`, the date and time of RFC 3339 without what may follow.
+  public static func appendInternetTime(seconds: Int, to buffer: inout ByteBuffer) {
+    let civil = Civil(seconds: seconds)
+    buffer.append(decimal: civil.year, width: 4)
+    buffer.append("-")
+    buffer.append(decimal: civil.month, width: 2)
+    buffer.append("-")
+    buffer.append(decimal: civil.day, width: 2)
+    buffer.append("T")
+    appendTime(civil, to: &buffer)
+  }
+
   private static func appendTime(_ civil: Civil, to buffer: inout ByteBuffer) {
     buffer.append(decimal: civil.hour, width: 2)
     buffer.append(UInt8(ascii: ":"))

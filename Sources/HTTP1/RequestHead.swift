@@ -76,9 +76,11 @@ extension RequestHead {
   ///
   /// Any prefix of a head gives `.incomplete` or the fault the whole would have; nothing is kept between
   /// calls.
-  /// - Parameter table: refilled with the field lines; meaningful only after `.complete`.
+  /// - Parameters:
+  ///   - table: refilled with the field lines; meaningful only after `.complete`.
+  ///   - isSecured: it came over TLS, so that the target may say `https`.
   public static func parse(
-    _ bytes: Span<UInt8>, into table: inout FieldTable, limits: Limits
+    _ bytes: Span<UInt8>, into table: inout FieldTable, limits: Limits, isSecured: Bool = false
   ) -> HeadResult<RequestHead> {
     table.removeAll()
     let line: RequestLine
@@ -93,16 +95,16 @@ extension RequestHead {
     case .failed(let error): return .failed(error)
     case .incomplete:
       return bytes.count > limits.headBytesMax ? .failed(.headTooLarge) : .incomplete
-    case .complete(let end): return interpret(bytes, line, table, end: end)
+    case .complete(let end): return interpret(bytes, line, table, end: end, isSecured: isSecured)
     }
   }
 
   /// Decides what the fields mean, once, for everything that follows.
   private static func interpret(
-    _ bytes: Span<UInt8>, _ line: RequestLine, _ table: borrowing FieldTable, end: Int
+    _ bytes: Span<UInt8>, _ line: RequestLine, _ table: borrowing FieldTable, end: Int, isSecured: Bool
   ) -> HeadResult<RequestHead> {
     let target: RequestTarget
-    switch RequestTarget.parse(bytes, line.target, method: line.method) {
+    switch RequestTarget.parse(bytes, line.target, method: line.method, isSecured: isSecured) {
     case .success(let parsed): target = parsed
     case .failure(let error): return .failed(error)
     }

@@ -19,7 +19,7 @@ struct RequestTarget {
   var pathAndQuery: Range<Int>
 
   static func parse(
-    _ bytes: Span<UInt8>, _ range: Range<Int>, method: Method
+    _ bytes: Span<UInt8>, _ range: Range<Int>, method: Method, isSecured: Bool
   ) -> Result<RequestTarget, HTTP1Error> {
     if method == .connect { return .failure(.connectRefused) }
     if bytes[range.lowerBound] == 0x2F { return .success(RequestTarget(pathAndQuery: range)) }
@@ -27,8 +27,13 @@ struct RequestTarget {
       return .success(RequestTarget(form: .asterisk, pathAndQuery: range))
     }
     // RFC 9112 §3.2.2: a server accepts the absolute form although clients send it to proxies only.
-    let prefixEnd = range.lowerBound + 7
-    if prefixEnd < range.upperBound, ASCII.equals(bytes, range.lowerBound, prefixEnd, ignoringCase: "http://")
+    let secureEnd = min(range.lowerBound + 8, range.upperBound)
+    let namesSecured = ASCII.equals(bytes, range.lowerBound, secureEnd, ignoringCase: "https://")
+    // RFC 9110 §7.4: a plain connection must not speak for a secured origin.
+    if namesSecured, !isSecured { return .failure(.misdirectedScheme) }
+    let prefixEnd = namesSecured ? secureEnd : range.lowerBound + 7
+    if prefixEnd < range.upperBound,
+      namesSecured || ASCII.equals(bytes, range.lowerBound, prefixEnd, ignoringCase: "http://")
     {
       var authorityEnd = prefixEnd
       while authorityEnd < range.upperBound, bytes[authorityEnd] != 0x2F, bytes[authorityEnd] != 0x3F {
@@ -39,11 +44,6 @@ struct RequestTarget {
         RequestTarget(
           form: .absolute, authority: prefixEnd..<authorityEnd, pathAndQuery: authorityEnd..<range.upperBound)
       )
-    }
-    let secureEnd = min(range.lowerBound + 8, range.upperBound)
-    if ASCII.equals(bytes, range.lowerBound, secureEnd, ignoringCase: "https://") {
-      // RFC 9110 §7.4: a plain connection must not speak for a secured origin.
-      return .failure(.misdirectedScheme)
     }
     return .failure(.malformedTarget)
   }

@@ -1,7 +1,7 @@
 internal import Base
 
 /// Character classes of RFC 9110 §5.6.2 and RFC 3986, as bit sets in registers: no table to load.
-enum Token {
+public enum Token {
   /// ! # $ % & ' * + - . 0-9
   private static let low: UInt64 =
     1 << 0x21 | 1 << 0x23 | 1 << 0x24 | 1 << 0x25 | 1 << 0x26 | 1 << 0x27 | 1 << 0x2A | 1 << 0x2B | 1 << 0x2D
@@ -11,7 +11,7 @@ enum Token {
     0x3FF_FFFF << 1 | 1 << 0x1E | 1 << 0x1F | 1 << 0x20 | 0x3FF_FFFF << 0x21 | 1 << 0x3C | 1 << 0x3E
 
   /// `tchar`, RFC 9110 §5.6.2.
-  @inline(__always) static func contains(_ byte: UInt8) -> Bool {
+  @inline(__always) public static func contains(_ byte: UInt8) -> Bool {
     if byte < 0x40 { return low >> UInt64(byte) & 1 != 0 }
     return byte < 0x80 && high >> UInt64(byte & 0x3F) & 1 != 0
   }

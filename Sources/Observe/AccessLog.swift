@@ -13,6 +13,10 @@ public struct AccessRecord: ~Copyable {
   public var referer = 0..<0
   public var userAgent = 0..<0
   public var host = 0..<0
+  /// `X-Request-Id`, the client's or ours.
+  public var requestID = 0..<0
+  /// `traceparent` (W3C Trace Context), as it came.
+  public var trace = 0..<0
   public var status = 0
   /// Body bytes sent to the client.
   public var bodyBytes = 0
@@ -33,6 +37,7 @@ public struct AccessRecord: ~Copyable {
   public mutating func removeAll() {
     text.removeAll()
     (requestLine, referer, userAgent, host) = (0..<0, 0..<0, 0..<0, 0..<0)
+    (requestID, trace) = (0..<0, 0..<0)
     (status, bodyBytes, tries) = (0, 0, 0)
     (connectedNanoseconds, respondedNanoseconds, endpoint, reason) = (nil, nil, nil, nil)
     cache = nil
@@ -110,6 +115,8 @@ public final class AccessLog {
       buffer.append(" cache=")
       buffer.append(cache)
     }
+    if !record.requestID.isEmpty { appendWord(" id=", record.text.span, record.requestID) }
+    if !record.trace.isEmpty { appendWord(" trace=", record.text.span, record.trace) }
     buffer.append(" reason=")
     buffer.append(text: record.reason ?? "-")
     buffer.append("\n")
@@ -153,9 +160,33 @@ public final class AccessLog {
       buffer.append(cache)
       buffer.append("\"")
     }
+    if !record.requestID.isEmpty {
+      buffer.append(",\"request_id\":\"")
+      appendQuoted(record.text.span, record.requestID)
+      buffer.append("\"")
+    }
+    if !record.trace.isEmpty {
+      buffer.append(",\"traceparent\":\"")
+      appendQuoted(record.text.span, record.trace)
+      buffer.append("\"")
+    }
     buffer.append(",\"reason\":\"")
     appendQuoted(record.reason ?? "-")
     buffer.append("\"}\n")
+  }
+
+  /// A value without quotes: what is no visible character is escaped, spaces too, so that it stays one word.
+  private func appendWord(_ name: StaticString, _ text: Span<UInt8>, _ range: Range<Int>) {
+    buffer.append(name)
+    for index in range {
+      let byte = text[index]
+      if byte > 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C {
+        buffer.append(byte)
+      } else {
+        buffer.append("\\x")
+        appendHexPair(byte)
+      }
+    }
   }
 
   private func appendQuoted(_ text: String) {

@@ -42,6 +42,18 @@ public struct PrometheusText: ~Copyable {
     sample("_count", labels, text: "\(histogram.count)")
   }
 
+  /// A histogram that was counted elsewhere: how many fell at or under each bound and above the one before, and
+  /// behind those how many were above all.
+  public mutating func sample(bounds: [Double], _ counts: [UInt64], sum: Double) {
+    var total: UInt64 = 0
+    for (index, count) in counts.enumerated() {
+      total += count
+      sample("_bucket", [("le", index < bounds.count ? "\(bounds[index])" : "+Inf")], text: "\(total)")
+    }
+    sample("_sum", [], text: "\(sum)")
+    sample("_count", [], text: "\(total)")
+  }
+
   private mutating func sample(_ suffix: StaticString, _ labels: Labels, text value: String) {
     bytes.append(family)
     bytes.append(suffix)

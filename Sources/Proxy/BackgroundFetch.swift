@@ -138,7 +138,9 @@ final class BackgroundFetch: StreamHandler, TimeoutHandler {
     if case .length(let count) = head.framing { length = count }
     // An error does not take the place of what may still be served stale.
     guard head.status < 500, length <= cache.store.objectBytesMax,
-      let stored = cache.storedHead(bytes.span, head, table.value, asked, request: request.value),
+      let stored = cache.storedHead(
+        bytes.span, head, table.value, asked, request: request.value,
+        isSecured: TargetReference.isSecured(key)),
       let connection, let local
     else {
       if head.status < 500 { cache.store.invalidate(hash, now: cache.loop.now) }

@@ -1,6 +1,7 @@
 internal import Base
 internal import Cache
 internal import HTTP1
+internal import RateLimit
 
 /// Writes the heads of answers that come from memory. RFC 9111 §4.
 enum CachedAnswer {
@@ -16,6 +17,8 @@ enum CachedAnswer {
     var isChunked = false
     /// Lines that are for this client alone.
     var ownLines: [UInt8] = []
+    var rate: RateDecision?
+    var rateNote: RateNote?
   }
 
   /// The whole stored answer: 200, 404 and so on.
@@ -127,6 +130,7 @@ enum CachedAnswer {
       out.append("Connection: keep-alive\r\n")
     }
     out.append(contentsOf: told.ownLines)
+    if let rate = told.rate { told.rateNote?.append(rate, to: &out) }
     told.status.append(to: &out)
     out.append("\r\n")
   }

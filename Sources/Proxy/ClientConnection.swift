@@ -1,7 +1,9 @@
 internal import Base
 internal import HTTP1
 internal import Observe
+internal import RateLimit
 internal import Reactor
+internal import TLS
 
 /// One connection from a client: reads heads, opens exchanges one after the other, and closes so that
 /// the last answer arrives.
@@ -29,9 +31,14 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   let context: ProxyContext
   let stream: SocketStream
   let timer = WheelTimer()
-  /// `nil` for unix-domain sockets.
-  let peer: IPAddress?
-  let isTrusted: Bool
+  /// Who the connection is from: the other end of the socket, or whom a PROXY header names. `nil` for unix-domain
+  /// sockets.
+  private(set) var peer: IPAddress?
+  private(set) var isTrusted = false
+  /// A PROXY header must come before anything else.
+  var awaitsProxyHeader: Bool
+  /// Whose connections this one is counted among.
+  var countedKey: ClientKey?
   var registryIndex = 0
   private var phase = Phase.head
   /// Bytes that came before they could be used: part of a head, the next request, a body that the
@@ -43,14 +50,25 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   private var isFeeding = false
   private var hasServed = false
 
-  init(_ stream: SocketStream, context: ProxyContext) {
+  /// As it was written, a host that the connection's certificates were found to be for.
+  var servedHost: [UInt8] = []
+  /// Whether it is a TLS connection.
+  let isSecured: Bool
+
+  init(_ stream: SocketStream, context: ProxyContext, isSecured: Bool = false) {
+    self.isSecured = isSecured
     self.stream = stream
     self.context = context
+    awaitsProxyHeader = context.settings.takesProxyHeader
     var address: IPAddress?
     if case .ip(let ip, _)? = stream.peerAddress() { address = ip }
+    isFrom(address)
+  }
+
+  private func isFrom(_ address: IPAddress?) {
     peer = address
     if let address {
-      isTrusted = context.settings.trustedProxies.contains { $0.contains(address) }
+      isTrusted = context.trusts(address)
     } else {
       isTrusted = stream.isUnix && context.settings.trustsUnixPeers
     }
@@ -60,11 +78,30 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
     stream.setHandler(self)
     timer.setHandler(self)
     arm(context.settings.headTimeout)
+    if isSecured, !awaitsProxyHeader { secure() }
     stream.startReading()
+  }
+
+  private func secure() {
+    guard let tls = context.tls else { return }
+    stream.secure(TLSSession(tls, context.loop.securePipe))
   }
 
   /// Between requests, with nothing of the next one here.
   var isIdle: Bool { phase == .head && inbox.value.isEmpty }
+
+  /// What its buffers hold.
+  var heldBytes: Int { chargedBytes + stream.queuedBytes + (exchange?.heldBytes ?? 0) }
+
+  /// What the loop's account holds for the inbox.
+  private var chargedBytes = 0
+
+  private func chargeInbox() {
+    let count = inbox.value.count
+    guard count != chargedBytes else { return }
+    context.loop.held.add(count - chargedBytes)
+    chargedBytes = count
+  }
 
   /// Since when it has been idle, in milliseconds of the loop's clock; told from the deadline, which is
   /// the only thing that is stored.
@@ -89,18 +126,28 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
       inbox.value.append(bytes)
       let isLineTooLong = lineCouldEnd && inbox.value.count > limits.requestLineBytesMax + 2
       // A head is read again from its start when a line was completed, not for every byte that comes.
-      if wasIncompleteHead, inbox.value.count <= limits.headBytesMax, !isLineTooLong,
+      if wasIncompleteHead, !awaitsProxyHeader, inbox.value.count <= limits.headBytesMax, !isLineTooLong,
         ByteScan.first(0x0A, in: bytes, from: 0) == bytes.count
       {
+        chargeInbox()
         return
       }
       pump()
       return
     }
     let used = feed(bytes)
+    if pendingSecured != nil { return feedSecured() }
     guard used < bytes.count, phase != .closed else { return }
     inbox.value.append(bytes, from: used, to: bytes.count)
     keepInbox()
+  }
+
+  /// Bytes of a handshake that came in one piece with a PROXY header.
+  private var pendingSecured: ByteBuffer?
+
+  private func feedSecured() {
+    guard var buffer = pendingSecured.take() else { return }
+    stream.take(&buffer)
   }
 
   /// Tries again with what is in the inbox: the origin is ready, or the exchange before is done.
@@ -115,10 +162,12 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
       if !buffer.isEmpty { swap(&buffer, &inbox.value) }
     }
     keepInbox()
+    if pendingSecured != nil { feedSecured() }
   }
 
   /// After some bytes could not be used: sets the deadline of a partial head, pauses or resumes.
   private func keepInbox() {
+    chargeInbox()
     if phase == .head, !inbox.value.isEmpty, !isReadingHead {
       isReadingHead = true
       arm(context.settings.headTimeout)
@@ -165,19 +214,55 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
 
   /// `nil` when the head is not complete.
   private func readHead(_ bytes: Span<UInt8>) -> Int? {
-    switch RequestHead.parse(bytes, into: &context.table.value, limits: context.settings.limits) {
+    if awaitsProxyHeader { return readProxyHeader(bytes) }
+    switch RequestHead.parse(
+      bytes, into: &context.table.value, limits: context.settings.limits, isSecured: isSecured)
+    {
     case .incomplete: return nil
     case .failed(let error):
       refuse(status: error.status, reason: error.rawValue)
       return bytes.count
     case .complete(let head):
       isReadingHead = false
+      if !hasServed, let session = stream.session {
+        context.counters.value.handshakes += 1
+        if session.wasResumed { context.counters.value.resumed += 1 }
+      }
       hasServed = true
       phase = .exchange
       let exchange = context.makeExchange()
       self.exchange = exchange
       exchange.begin(head, bytes, client: self)
       return head.end
+    }
+  }
+
+  /// `nil` when it is not complete.
+  private func readProxyHeader(_ bytes: Span<UInt8>) -> Int? {
+    switch ProxyHeader.parse(bytes) {
+    case .incomplete: return nil
+    case .complete(let count, let client):
+      awaitsProxyHeader = false
+      if let client { isFrom(client) }
+      guard entersCount() else {
+        closeWhenDrained()
+        return count
+      }
+      guard isSecured else { return count }
+      secure()
+      // What came with the header is of the handshake already. Not from within: it calls back.
+      if count < bytes.count {
+        let rest = bytes.extracting(count..<bytes.count)
+        pendingSecured = ByteBuffer()
+        pendingSecured?.append(rest)
+      }
+      return bytes.count
+    case .malformed:
+      // Whoever speaks here is no balancer of ours, and may be no HTTP client either.
+      context.counters.value.refused += 1
+      logRefusal(status: 400, reason: Reason.proxyHeader)
+      close()
+      return bytes.count
     }
   }
 
@@ -216,43 +301,6 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
     if !isFeeding, !stream.isReading { stream.startReading() }
   }
 
-  /// Refuses what cannot be understood: answers and ends the connection, since nobody knows where the
-  /// next request would begin.
-  private func refuse(status: Int, reason: String) {
-    context.counters.value.refused += 1
-    context.clock.value.refresh(context.loop.now)
-    context.scratch.value.removeAll()
-    LocalReply.write(
-      status: status, detail: ClientConnection.detail(status), date: context.clock.value.date, closes: true,
-      to: &context.scratch.value)
-    logRefusal(status: status, reason: reason)
-    if case .failed = stream.write(context.scratch.value) { return close() }
-    linger()
-  }
-
-  private static func detail(_ status: Int) -> StaticString {
-    switch status {
-    case 405: "this method is not served here"
-    case 408: "the request head took too long"
-    case 414: "the request target is too long"
-    case 417: "only 100-continue can be expected"
-    case 421: "this connection does not serve https"
-    case 431: "the request head is too large"
-    case 505: "only HTTP/1.1 and HTTP/1.0 are served"
-    default: "the request is malformed"
-    }
-  }
-
-  private func logRefusal(status: Int, reason: String) {
-    guard let accessLog = context.accessLog else { return }
-    var record = AccessRecord()
-    record.startNanoseconds = EventLoop.nanoseconds
-    record.status = status
-    record.reason = reason
-    accessLog.record(
-      record, time: context.clock.value.logTime, client: peer, endNanoseconds: record.startNanoseconds)
-  }
-
   // MARK: Closing
 
   private func closeWhenDrained() {
@@ -262,7 +310,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
     arm(context.settings.progressTimeout)
   }
 
-  private func linger() {
+  func linger() {
     phase = .lingering
     lingerBytes = 0
     inbox.value = ByteBuffer()
@@ -284,6 +332,12 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
     guard phase != .closed else { return }
     leave()
     stream.reset()
+  }
+
+  /// Gives up what it holds: buffers hold too much and this one stands still.
+  func cutForMemory() {
+    if let exchange { exchange.cut(reason: Reason.bufferMemory, byReset: true) }
+    reset()
   }
 
   /// Ends everything, for a drain whose time is up.
@@ -309,6 +363,8 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
     phase = .closed
     exchange = nil
     inbox.value = ByteBuffer()
+    chargeInbox()
+    if let countedKey { context.limits.connectionsByClient?.release(countedKey) }
     context.loop.cancel(timer)
     context.remove(self)
   }
@@ -330,6 +386,13 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   }
 
   func streamDidEnd(_ error: UVError?) {
+    if error == .notSecured, !hasServed {
+      let why = stream.failure(.notSecured)
+      context.countHandshakeFailure(why)
+      context.warn("a client's connection was not secured: \(why)")
+      // OpenSSL's words for it.
+      if why.hasSuffix("http request") { return refusePlain() }
+    }
     switch phase {
     case .exchange: exchange!.downstreamEnded(error)
     // The client has ended its side; the answer it asked for is still on its way.

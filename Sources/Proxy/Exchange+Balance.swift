@@ -6,22 +6,30 @@ internal import Upstream
 
 // Which endpoint: by what the request is told apart, and what to do when there is none.
 extension Exchange {
-  /// Finds the upstream by host and path. The path that is compared is the path that is forwarded, so that
-  /// nobody is let past a route by another spelling.
+  /// Brings the path into the one spelling that routes and cache see and origins are sent, so that nobody is let
+  /// past a route by another.
   /// - Parameter path: filled where it is not spelled as the client did.
-  /// - Returns: whether there is a route.
-  func route(
-    _ routes: RouteTable, _ head: RequestHead, _ bytes: Span<UInt8>, _ path: inout ByteBuffer
-  ) -> Bool {
+  /// - Returns: `false` where the path is meant to mislead.
+  func normalise(_ head: RequestHead, _ bytes: Span<UInt8>, _ path: inout ByteBuffer) -> Bool {
     // Without a path OPTIONS means the server as a whole (RFC 9112 §3.2.4).
-    let isWhole = head.pathRange.isEmpty && head.method == .options
-    let found: Int?
-    if !isWhole, NormalizedPath.needsWork(bytes, head.pathRange) {
+    if head.pathRange.isEmpty, head.method == .options { return true }
+    switch NormalizedPath.look(bytes, head.pathRange) {
+    case .plain: return true
+    case .otherwise:
       NormalizedPath.append(bytes, head.pathRange, to: &path)
-      found = routes.find(bytes, host: head.authorityRange, path: path.span)
-    } else {
-      found = routes.find(bytes, host: head.authorityRange, path: bytes.extracting(head.pathRange))
+      return true
+    case .treacherous: return false
     }
+  }
+
+  /// Finds the upstream by host and path.
+  /// - Parameter path: as it is forwarded; empty for the client's.
+  /// - Returns: whether there is a route.
+  func route(_ routes: RouteTable, _ head: RequestHead, _ bytes: Span<UInt8>, _ path: Span<UInt8>) -> Bool {
+    let found =
+      path.isEmpty
+      ? routes.find(bytes, host: head.authorityRange, path: bytes.extracting(head.pathRange))
+      : routes.find(bytes, host: head.authorityRange, path: path)
     guard let found else { return false }
     upstream = context.upstreams[found]
     return true
@@ -42,13 +50,8 @@ extension Exchange {
     case .hashURI: return .hash(Exchange.hash(bytes, head.pathRange))
     case .hashField(let name):
       let wanted = Array(name.utf8)
-      for index in 0..<context.table.value.count {
-        let field = context.table.value[index]
-        if ASCII.equals(bytes, field.nameRange, wanted.span, 0..<wanted.count) {
-          return .hash(Exchange.hash(bytes, field.valueRange))
-        }
-      }
-      return .none
+      guard let field = context.table.value.first(named: wanted.span, in: bytes) else { return .none }
+      return .hash(Exchange.hash(bytes, field.valueRange))
     case .sticky(let cookie):
       setsCookie = true
       guard let token = knownToken(Array(cookie.utf8), bytes) else { return .none }
@@ -91,8 +94,12 @@ extension Exchange {
 
   /// No endpoint can be used just now: waits for one, for as long as a connect may take.
   func waitForEndpoint() {
-    guard context.settings.retries > 0 else { return noEndpointCame() }
-    if waitsUntil == .never { waitsUntil = loop.now.advanced(by: upstream.settings.connectTimeout) }
+    let isBusy = upstream.isFull
+    guard context.settings.retries > 0 || isBusy else { return noEndpointCame() }
+    if waitsUntil == .never {
+      let patience = isBusy ? upstream.settings.queueTimeout : upstream.settings.connectTimeout
+      waitsUntil = loop.now.advanced(by: patience)
+    }
     guard loop.now < waitsUntil, context.enqueue(self) else { return noEndpointCame() }
     isWaiting = true
     loop.arm(client!.timer, deadline: waitsUntil)
@@ -113,6 +120,11 @@ extension Exchange {
   }
 
   func noEndpointCame() {
+    if upstream.isFull {
+      context.counters.value.shed += 1
+      return replyLocally(
+        status: 503, detail: "everybody who could answer is busy", reason: Reason.endpointsBusy)
+    }
     replyLocally(status: 503, detail: "nobody is there to answer", reason: Reason.noEndpoint)
   }
 }

@@ -13,7 +13,9 @@ extension Exchange {
     use.value.mode = .passing
     guard method == .get || method == .head else {
       use.value.forward = "method"
-      let hash = cache.makeKey(bytes, head, context.table.value, path: path, isTrusted: client!.isTrusted)
+      let hash = cache.makeKey(
+        bytes, head, context.table.value, path: path, isTrusted: client!.isTrusted,
+        isSecured: client!.isSecured)
       keepKey(cache, hash)
       return false
     }
@@ -21,7 +23,9 @@ extension Exchange {
     guard !hasBody, !wantsUpgrade, !ProxyCache.hasOverride(bytes, context.table.value) else { return false }
     use.value.directives = RequestDirectives.read(bytes, context.table.value)
     guard !use.value.directives.noStore else { return false }
-    let hash = cache.makeKey(bytes, head, context.table.value, path: path, isTrusted: client!.isTrusted)
+    let hash = cache.makeKey(
+      bytes, head, context.table.value, path: path, isTrusted: client!.isTrusted,
+      isSecured: client!.isSecured)
     use.value.conditions = ClientConditions.read(bytes, context.table.value)
     use.value.hasAuthorization = context.table.value.contains(.authorization)
     let found = cache.store.find(cache.key.value, hash, now: loop.now)
@@ -285,7 +289,8 @@ extension Exchange {
     if context.isDraining || length == nil && isHTTP10 { isPersistent = false }
     return CachedAnswer.Told(
       closes: !isPersistent, saysKeepAlive: isHTTP10 && isPersistent, age: age ? head.age(loop.now) : nil,
-      status: status, length: length, isChunked: isChunked, ownLines: use.value.ownLines)
+      status: status, length: length, isChunked: isChunked, ownLines: use.value.ownLines, rate: rate,
+      rateNote: context.responseRewrite.rateNote)
   }
 
   /// Sends a whole body behind the head in `context.scratch`.

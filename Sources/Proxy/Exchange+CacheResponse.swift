@@ -47,7 +47,7 @@ extension Exchange {
     guard length ?? 0 <= cache.store.objectBytesMax,
       !context.responseRewrite.setsNothing || cache.policy.mayStore(bytes, head, context.table.value),
       let stored = cache.storedHead(
-        bytes, head, context.table.value, asked, request: requestBytes.value)
+        bytes, head, context.table.value, asked, request: requestBytes.value, isSecured: client!.isSecured)
     else {
       isNotForStoring(cache)
       return false

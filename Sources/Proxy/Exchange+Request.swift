@@ -139,6 +139,7 @@ extension Exchange {
   /// Whether a body is worth keeping: its request may be sent again after a connection breaks.
   private var mayReplay: Bool {
     method.isIdempotent && (context.settings.retries > 0 || connection!.isReused)
+      && !context.limits.buffers.isExceeded
   }
 
   private func keepForReplay(_ part: Span<UInt8>) {
@@ -147,8 +148,9 @@ extension Exchange {
       requestBytes.value.count + part.count <= Exchange.replayBytesMax
     {
       requestBytes.value.append(part)
+      chargeRequest()
     } else {
-      isReplayable = false
+      forgetReplay()
     }
   }
 
@@ -158,8 +160,18 @@ extension Exchange {
     let count = context.scratch.value.count - from
     if mayReplay, requestBytes.value.count + count <= Exchange.replayBytesMax {
       requestBytes.value.append(context.scratch.value, from: from)
+      chargeRequest()
     } else {
-      isReplayable = false
+      forgetReplay()
+    }
+  }
+
+  /// The request cannot be sent again any more: what was kept for that goes.
+  private func forgetReplay() {
+    isReplayable = false
+    if requestBytes.value.capacityBytes > Exchange.spareBytesMax, !wantsUpgrade {
+      requestBytes.value = ByteBuffer()
+      chargeRequest()
     }
   }
 
@@ -171,10 +183,34 @@ extension Exchange {
       // What is spliced nobody has seen, so nobody could send it again.
       let isKept =
         isReplayable && mayReplay && requestBytes.value.count + requestRemaining <= Exchange.replayBytesMax
-      let isSpliced = !requestIsChunked && requestRemaining >= Exchange.spliceBytesMin && !isKept
+      let isSpliced =
+        !requestIsChunked && requestRemaining >= Exchange.spliceBytesMin && !isKept
+        && client!.stream.canSplice
+        && connection!.stream.canSplice
       client!.stream.setReadMode(isSpliced ? .readiness : .body)
     }
     if case .queued = outcome { requestWasQueued() } else { requestWasSent() }
+    if !isComplete { checkPace() }
+  }
+
+  /// Ends a body that comes so slowly that it is meant to: progress alone, a byte every now and then, would keep an
+  /// origin's connection for ever. Time in which the origin did not take any is not held against the client.
+  private func checkPace() {
+    let settings = context.settings
+    // Once an origin answers, the two of them are talking: who says little may mean to.
+    guard settings.bodyRateMin > 0, responsePhase == .awaitingHead else { return }
+    if paceCheck.at == .never || connection?.stream.hasQueuedBytes == true {
+      paceCheck = (loop.now.advanced(by: settings.bodyRateGrace), requestBodyBytes)
+      return
+    }
+    guard loop.now >= paceCheck.at else { return }
+    let milliseconds = loop.now.since(paceCheck.at).milliseconds + settings.bodyRateGrace.milliseconds
+    let wanted = settings.bodyRateMin * Int(milliseconds) / 1000
+    guard requestBodyBytes - paceCheck.bytes < wanted else {
+      paceCheck = (loop.now.advanced(by: settings.bodyRateGrace), requestBodyBytes)
+      return
+    }
+    replyLocally(status: 408, detail: "the request body comes too slowly", reason: Reason.bodyTooSlow)
   }
 
   /// The client's stream is readable and the rest of the body goes through the kernel.
@@ -192,7 +228,11 @@ extension Exchange {
       client!.stream.setReadMode(.head)
     }
     switch state {
-    case .sourceEmpty, .limitReached: if moved > 0 { requestWasSent() }
+    case .sourceEmpty, .limitReached:
+      if moved > 0 {
+        requestWasSent()
+        if requestPhase == .sending { checkPace() }
+      }
     case .sinkFull:
       requestWasQueued()
       if requestPhase == .sending { client!.stream.pauseReading() }

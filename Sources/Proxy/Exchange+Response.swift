@@ -116,6 +116,8 @@ extension Exchange {
     told.saysKeepAlive = isHTTP10 && isPersistent
     told.isHTTP10 = isHTTP10
     if use.value.mode != .off { told.cacheForward = use.value.forward }
+    told.rate = rate
+    told.isSecured = client!.isSecured
     if setsCookie, let local { told.cookie = upstream.cookieLine(of: local) }
     isEventStream = isEventStreamType(bytes)
     context.clock.value.refresh(loop.now)
@@ -210,13 +212,16 @@ extension Exchange {
     // A short body is cheaper copied behind the head than passed as a second piece.
     let isJoined = part.count <= Exchange.joinBytesMax
     if isJoined { context.scratch.value.append(part) }
-    let outcome = client!.stream.write(context.scratch.value, isJoined ? Span() : part)
+    let outcome = client!.stream.write(
+      context.scratch.value, isJoined ? Span() : part, ends: isComplete && !isPersistent)
     if case .failed(let error) = outcome { return downstreamEnded(error) }
     if isComplete {
       responsePhase = .complete
       return finish()
     }
-    let isSpliced = encoding == .identity && responseRemaining >= Exchange.spliceBytesMin
+    let isSpliced =
+      encoding == .identity && responseRemaining >= Exchange.spliceBytesMin && client!.stream.canSplice
+      && connection!.stream.canSplice
     connection!.stream.setReadMode(isSpliced ? .readiness : .body)
     if case .queued = outcome { connection!.stream.pauseReading() }
     armForBody()

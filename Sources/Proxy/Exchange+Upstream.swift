@@ -60,6 +60,7 @@ extension Exchange {
 
   func connectFailed(_ error: UVError) {
     let failed = local!
+    let why = connection?.stream.failure(error) ?? "\(error)"
     if error.isOutOfDescriptors {
       discardConnection()
       context.warn("endpoint \(failed.endpoint.name): cannot connect: \(error)")
@@ -71,7 +72,8 @@ extension Exchange {
     if error.isLocalShortage {
       context.warn("endpoint \(failed.endpoint.name): cannot connect: \(error)")
     } else {
-      upstream.connectFailed(failed, "\(error)")
+      upstream.connectFailed(failed, why)
+      if error == .notSecured { context.warn("endpoint \(failed.endpoint.name): \(why)") }
     }
     discardConnection()
     tried.append(failed.endpoint.id)
@@ -80,20 +82,22 @@ extension Exchange {
     if verdict.retry == .anotherEndpoint, context.settings.retries > 0 {
       // What a connection that broke was sent must be sent again, and only a fresh one does that.
       if requestPhase == .ready { isReplaying = false }
-      let other = upstream.select(key, excluding: tried)
-      if let other, tried.count <= context.settings.retries {
+      let other =
+        tried.count <= context.settings.retries ? upstream.select(key, excluding: tried) : nil
+      if let other {
         failed.counters.value.retries += 1
         leavesKey()
         return lease(other, sendingAtOnce: true)
       }
       // Nobody there just now, which a restart makes so for a moment. A connect that timed out has
       // waited long enough.
-      if other == nil, !timedOut { return waitForEndpoint() }
+      if !timedOut, !upstream.hasOther(excluding: tried) { return waitForEndpoint() }
     }
     replyLocally(
       status: verdict.reply ?? 502,
       detail: timedOut ? "no connection to the origin in time" : "no connection to the origin",
-      reason: timedOut ? Reason.connectTimeout : Reason.connectFailed)
+      reason: timedOut
+        ? Reason.connectTimeout : error == .notSecured ? "\(Reason.notSecured):\(why)" : Reason.connectFailed)
   }
 
   /// As `lease`, from an event of its own: nobody up the stack sends the head afterwards.

@@ -2,7 +2,10 @@ internal import Base
 internal import Cache
 internal import HTTP1
 internal import Observe
+internal import RateLimit
 internal import Reactor
+internal import Routing
+internal import TLS
 internal import Upstream
 
 /// One request and its response: opened by a client connection, served by an upstream connection.
@@ -40,6 +43,8 @@ final class Exchange: StreamHandler, FillingReader {
   /// What an early answer leaves of a request body is read and dropped up to here, to keep the
   /// connection; beyond, it is closed.
   static let drainBytesMax = 256 * 1024
+  /// A spare exchange keeps no more memory than that for its next request.
+  static let spareBytesMax = 8 * 1024
   /// The head and as much body as is kept for sending a request a second time.
   static let replayBytesMax = 64 * 1024
 
@@ -56,6 +61,16 @@ final class Exchange: StreamHandler, FillingReader {
   // The request.
   var method = Method.get
   var isHTTP10 = false
+  /// What the rate limit said; `nil` where it had no say.
+  var rate: RateDecision?
+  /// What it is called, where nobody before us named it.
+  var requestID: RequestID?
+  /// Whose requests under way this is one of; `nil` where they are not counted.
+  var inFlightKey: ClientKey?
+  /// What the loop's account of buffers holds for it.
+  var chargedBytes = 0
+  /// When the pace of the body is looked at next, and how much had come then.
+  var paceCheck = (at: Instant.never, bytes: 0)
   var isPersistent = false
   var awaitsContinue = false
   var wantsUpgrade = false
@@ -124,7 +139,7 @@ final class Exchange: StreamHandler, FillingReader {
     (requestPhase, responsePhase) = (.ready, .awaitingHead)
     requestBytes.value.removeAll()
     // What one large head or body needed is not kept for ever.
-    if requestBytes.value.capacityBytes > Exchange.replayBytesMax { requestBytes.value = ByteBuffer() }
+    if requestBytes.value.capacityBytes > Exchange.spareBytesMax { requestBytes.value = ByteBuffer() }
     hostRange = 0..<0
     isReplayable = true
     (requestRemaining, requestBodyBytes, drainedBytes) = (0, 0, 0)
@@ -141,6 +156,10 @@ final class Exchange: StreamHandler, FillingReader {
     encoding = .none
     (upstreamIsReusable, upstreamIdleLimit) = (false, nil)
     (isEventStream, downstreamHasEnded, upstreamHasEnded) = (false, false, false)
+    rate = nil
+    leaveInFlight()
+    paceCheck.at = .never
+    if chargedBytes != 0 { charge(0) }
     if use.value.mode != .off {
       release(.abandoned)
       leaveFilling()
@@ -159,6 +178,8 @@ final class Exchange: StreamHandler, FillingReader {
     isPersistent = head.isPersistent
     awaitsContinue = head.expectsContinue
     wantsUpgrade = head.wantsUpgrade
+    let isNamed = client.isTrusted && context.table.value.contains(.xRequestID)
+    requestID = context.settings.addsRequestID && !isNamed ? context.requestIDs.value.next() : nil
     if context.accessLog != nil { keepForLog(head, bytes) }
     context.counters.value.exchanges += 1
     requestIsChunked = head.framing == .chunked
@@ -170,11 +191,16 @@ final class Exchange: StreamHandler, FillingReader {
     if bodyMax > 0, requestRemaining > bodyMax {
       return replyLocally(status: 413, detail: "the request body is too large", reason: Reason.bodyTooLarge)
     }
+    guard isAdmitted(head, bytes) else { return }
     if answersMaxForwards(head, bytes) { return }
     // Owns memory only where a path is forwarded in another spelling than it came.
     var path = ByteBuffer()
+    guard normalise(head, bytes, &path) else {
+      return replyLocally(
+        status: 400, detail: "the path could be taken for another", reason: Reason.treacherousPath)
+    }
     if let routes = context.routes {
-      guard route(routes, head, bytes, &path) else {
+      guard route(routes, head, bytes, path.span) else {
         return replyLocally(status: 404, detail: "nothing is served there", reason: Reason.noRoute)
       }
     }
@@ -187,10 +213,11 @@ final class Exchange: StreamHandler, FillingReader {
     if let stale = use.value.stale ?? use.value.refreshes { stale.head.appendValidators(to: &validators) }
     context.requestRewrite.write(
       bytes, head, context.table.value,
-      peer: RequestRewrite.Peer(address: client.peer, isTrusted: client.isTrusted),
+      peer: peer(of: client),
       authority: chosen?.endpoint.authority ?? upstream.authority,
       path: path.span, validators: validators.span, to: &requestBytes.value)
     hostRange = context.requestRewrite.takeHostRange()
+    chargeRequest()
     if !isForwarded {
       if let stale = use.value.refreshes { return serveStaleAndRefresh(stale) }
       return follow()
@@ -215,6 +242,16 @@ final class Exchange: StreamHandler, FillingReader {
       record.value.userAgent = record.value.keep(bytes, field.valueRange)
     }
     if let range = head.authorityRange { record.value.host = record.value.keep(bytes, range) }
+    if let requestID {
+      let start = record.value.text.count
+      requestID.append(to: &record.value.text)
+      record.value.requestID = start..<record.value.text.count
+    } else if client!.isTrusted, let field = context.table.value.first(.xRequestID) {
+      record.value.requestID = record.value.keep(bytes, field.valueRange)
+    }
+    if let field = context.table.value.first(.traceParent) {
+      record.value.trace = record.value.keep(bytes, field.valueRange)
+    }
   }
 
   /// RFC 9110 §7.6.2: OPTIONS and TRACE count their hops; at zero the last one answers.
@@ -277,7 +314,7 @@ final class Exchange: StreamHandler, FillingReader {
   }
 
   /// Answers instead of an origin. Only while nothing of a response was sent.
-  func replyLocally(status: Int, detail: StaticString, reason: String) {
+  func replyLocally(status: Int, detail: StaticString, reason: String, lines: [UInt8] = []) {
     precondition(responsePhase == .awaitingHead)
     if use.value.mode != .off {
       if servesStale(insteadOf: status) { return }
@@ -294,10 +331,15 @@ final class Exchange: StreamHandler, FillingReader {
     if !hasBody { requestPhase = .complete }
     context.clock.value.refresh(loop.now)
     context.scratch.value.removeAll()
+    // Of a flood that is turned away no answer costs an allocation.
+    let own = context.responseRewrite.ownLines(isSecured: client!.isSecured)
     LocalReply.write(
       status: status, detail: detail, date: context.clock.value.date, closes: !isPersistent,
       saysKeepAlive: isHTTP10 && isPersistent, isHead: method == .head,
-      retryAfterSeconds: reason == Reason.noEndpoint ? 1 : nil, to: &context.scratch.value)
+      retryAfterSeconds: retryAfter(reason), rate: rate, rateNote: context.responseRewrite.rateNote,
+      id: requestID,
+      lines: lines.isEmpty ? own : own + lines,
+      to: &context.scratch.value)
     if case .failed = client!.stream.write(context.scratch.value) { isPersistent = false }
     finish()
   }

@@ -1,6 +1,55 @@
 internal import Base
 internal import HTTP1
 
+/// Fields that are added to responses where the origin set none: the security fields, and
+/// `SLUICE_DEFAULT_RESPONSE_FIELDS`.
+struct DefaultFields {
+  /// What browsers are told over TLS alone (RFC 6797 §7.2): not to come without it for a year.
+  private static let strict = FieldSetting(name: "Strict-Transport-Security", value: "max-age=31536000")
+  /// What browsers are told where nobody says otherwise.
+  private static let security = [
+    FieldSetting(name: "X-Frame-Options", value: "SAMEORIGIN"),
+    FieldSetting(name: "X-Content-Type-Options", value: "nosniff"),
+    FieldSetting(name: "Referrer-Policy", value: "strict-origin-when-cross-origin"),
+  ]
+
+  private let names: [[UInt8]]
+  private let each: [[UInt8]]
+  /// Their names, where all are known; else 0.
+  private let known: UInt64
+  /// All of them, one line each.
+  let lines: [UInt8]
+
+  init(_ settings: ProxySettings, isSecured: Bool) {
+    let strict = DefaultFields.strict
+    let own = settings.defaultResponseFields.filter {
+      isSecured || $0.name.lowercased() != strict.name.lowercased()
+    }
+    var fields = settings.addsSecurityFields ? DefaultFields.security : []
+    if isSecured, settings.addsSecurityFields { fields.append(strict) }
+    fields.removeAll { field in own.contains { $0.name.lowercased() == field.name.lowercased() } }
+    fields += own.filter { !$0.value.isEmpty }
+    names = fields.map { Array($0.name.utf8) }
+    each = fields.map { Array("\($0.name): \($0.value)\r\n".utf8) }
+    lines = each.flatMap { $0 }
+    let bits = names.map { FieldName.find($0.span, 0, $0.count) }
+    known = bits.contains(.other) ? 0 : bits.reduce(0) { $0 | $1.bit }
+  }
+
+  /// Appends those that neither the origin sent nor `rules` sets.
+  func append(
+    _ bytes: Span<UInt8>, _ table: borrowing FieldTable, but rules: FieldRules, to out: inout ByteBuffer
+  ) {
+    if rules.isEmpty, known != 0, table.present & known == 0 {
+      out.append(contentsOf: lines)
+      return
+    }
+    for (name, line) in zip(names, each) where !rules.sets(name.span) {
+      if table.first(named: name.span, in: bytes) == nil { out.append(contentsOf: line) }
+    }
+  }
+}
+
 /// Fields that are set on what is forwarded, prepared once: `SLUICE_SET_*_FIELDS`.
 struct FieldRules {
   let isEmpty: Bool
@@ -16,6 +65,11 @@ struct FieldRules {
     self.names = names
     knownNames = names.reduce(0) { $0 | FieldName.find($1.span, 0, $1.count).bit } & ~FieldName.other.bit
     lines = settings.filter { !$0.value.isEmpty }.flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+  }
+
+  /// Whether a field of that name is set (or removed).
+  func sets(_ name: Span<UInt8>) -> Bool {
+    names.contains { ASCII.equals($0.span, 0..<$0.count, name, 0..<name.count) }
   }
 
   /// Whether a field that we would write ourselves is set (or removed) instead.

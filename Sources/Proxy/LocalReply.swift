@@ -1,14 +1,19 @@
 internal import Base
+internal import RateLimit
 
 /// Answers of our own: short, plain, without a word about what is behind us.
 enum LocalReply {
   /// Appends a whole response.
   /// - Parameters:
   ///   - detail: a sentence for people that says why.
+  ///   - lines: whole field lines to add.
   ///   - isHead: answers HEAD, so the body is left out and only its length told.
   static func write(
     status: Int, detail: StaticString, date: borrowing ByteBuffer, closes: Bool, saysKeepAlive: Bool = false,
-    isHead: Bool = false, retryAfterSeconds: Int? = nil, to out: inout ByteBuffer
+    isHead: Bool = false, retryAfterSeconds: Int? = nil, rate: RateDecision? = nil, rateNote: RateNote? = nil,
+    id: RequestID? = nil,
+    lines: [UInt8] = [],
+    to out: inout ByteBuffer
   ) {
     let phrase = reasonPhrase(status)
     // "NNN Phrase: detail\n"
@@ -24,7 +29,16 @@ enum LocalReply {
       out.append("\r\nRetry-After: ")
       out.append(decimal: retryAfterSeconds)
     }
-    out.append("\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
+    out.append("\r\n")
+    if let rate { rateNote?.append(rate, to: &out) }
+    out.append(contentsOf: lines)
+    if let id {
+      // What whoever is asked why this went wrong looks for in the log.
+      out.append("X-Request-Id: ")
+      id.append(to: &out)
+      out.append("\r\n")
+    }
+    out.append("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
     out.append(decimal: bodyCount)
     if closes {
       out.append("\r\nConnection: close")
@@ -44,7 +58,9 @@ enum LocalReply {
   static func reasonPhrase(_ status: Int) -> StaticString {
     switch status {
     case 200: "OK"
+    case 308: "Permanent Redirect"
     case 400: "Bad Request"
+    case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 408: "Request Timeout"
@@ -52,11 +68,13 @@ enum LocalReply {
     case 414: "URI Too Long"
     case 417: "Expectation Failed"
     case 421: "Misdirected Request"
+    case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
     case 502: "Bad Gateway"
     case 503: "Service Unavailable"
     case 504: "Gateway Timeout"
     case 505: "HTTP Version Not Supported"
+    case 508: "Loop Detected"
     default: "Error"
     }
   }

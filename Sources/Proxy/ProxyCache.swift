@@ -76,7 +76,7 @@ final class ProxyCache {
   /// - Parameter path: in the spelling that is forwarded, where that is not the client's; else empty.
   func makeKey(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, path: Span<UInt8>,
-    isTrusted: Bool
+    isTrusted: Bool, isSecured: Bool = false
   ) -> UInt64 {
     key.value.removeAll()
     if let range = head.authorityRange { key.value.append(lowercasing: bytes, range) }
@@ -89,6 +89,7 @@ final class ProxyCache {
       if bytes[head.pathRange.lowerBound] == UInt8(ascii: "?") { key.value.append(UInt8(ascii: "/")) }
       key.value.append(bytes, from: head.pathRange.lowerBound, to: head.pathRange.upperBound)
     }
+    if isSecured { key.value.append(TargetReference.securedMark) }
     if isTrusted, table.contains(.xForwardedHost) || table.contains(.xForwardedProto) {
       for name in [FieldName.xForwardedHost, .xForwardedProto] {
         key.value.append(0)
@@ -148,13 +149,14 @@ final class ProxyCache {
   /// - Parameter request: the whole head that the origin was sent.
   func storedHead(
     _ bytes: Span<UInt8>, _ head: ResponseHead, _ fields: borrowing FieldTable, _ asked: CachePolicy.Request,
-    request: borrowing ByteBuffer
+    request: borrowing ByteBuffer, isSecured: Bool = false
   ) -> StoredHead? {
     scratch.value.removeAll()
     context.clock.value.refresh(loop.now)
+    var told = ResponseRewrite.Connection(encoding: .identity)
+    told.isSecured = isSecured
     context.responseRewrite.write(
-      bytes, head, fields, ResponseRewrite.Connection(encoding: .identity),
-      date: context.clock.value.date, to: &scratch.value)
+      bytes, head, fields, told, date: context.clock.value.date, to: &scratch.value)
     return interpret(scratch.value, asked, request: request)
   }
 

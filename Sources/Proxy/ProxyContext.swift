@@ -2,8 +2,10 @@ public import Base
 public import Cache
 internal import HTTP1
 public import Observe
+internal import RateLimit
 public import Reactor
 public import Routing
+public import TLS
 public import Upstream
 
 /// The data path of one loop: what its connections share.
@@ -20,7 +22,14 @@ public final class ProxyContext: ListenerHandler {
   let accessLog: AccessLog?
   /// `nil` where nothing is cached.
   private(set) var cache: ProxyCache?
-  let budget: ConnectionBudget
+  let limits: SharedLimits
+  var budget: ConnectionBudget { limits.connections }
+  private var unsent: UnsentShare
+  /// What secured listeners show of themselves; `nil` where there are none.
+  let tls: TLSServer?
+  let gate: Gate
+  let loopMark: LoopMark
+  let requestIDs = Confined(RequestIDSource())
   let requestRewrite: RequestRewrite
   let responseRewrite: ResponseRewrite
   /// The head being read at this moment. Nothing may be kept in it from one event to the next.
@@ -29,13 +38,29 @@ public final class ProxyContext: ListenerHandler {
   let scratch = Confined(ByteBuffer(capacity: 4096))
   let clock = Confined(DateClock())
 
+  /// Whose word on clients is taken.
+  private let trusted: AddressSet
+  private var watch: RepeatingTimer?
+  private static let watchInterval = Interval.milliseconds(100)
+  /// How long requests wait for this loop.
+  let probe: QueueProbe
+  /// When the loop last came to its timers, and how many requests it has turned away since.
+  private var watchedAt: UInt64 = 0
+  private var shedCount: UInt64 = 0
+  /// Ten times what turning one away costs with all that comes before it, which is hard to measure from within.
+  private static let nanosecondsPerShed: UInt64 = 100_000
   private var listeners: [SocketListener] = []
+  /// Those of them whose connections are secured.
+  private var securedListeners: [SocketListener] = []
   private var connections: ContiguousArray<ClientConnection> = []
   /// Exchanges that are done, to be used again: an exchange and its buffers are not for every request.
   private let spareExchanges = Confined<[Exchange]>([])
-  private static let spareExchangesMax = 1024
+  private static let spareExchangesMax = 4096
   private static let shedIdleMin = Interval.seconds(1)
   private var acceptRetry: RepeatingTimer?
+  private var relief: RepeatingTimer?
+  /// Who is cut next, the last first, while a relief goes on.
+  private var holders: [ClientConnection] = []
   private var shedCursor = 0
   private(set) var isDraining = false
   /// Once draining: until when an idle connection may still ask something.
@@ -46,6 +71,9 @@ public final class ProxyContext: ListenerHandler {
   private var isWaking = false
   private static let waitingMax = 1024
   private static let waitTick = Interval.milliseconds(100)
+  /// Where places at endpoints are limited, another loop may have made one.
+  private static let placeTick = Interval.milliseconds(10)
+  private let limitsEndpoints: Bool
   /// So many try again at each tick, until one succeeds.
   private static let probesMax = 8
   private var onDrained: (() -> Void)?
@@ -56,25 +84,40 @@ public final class ProxyContext: ListenerHandler {
   public init(
     settings: ProxySettings, upstreams: [Upstream], routes: RouteTable?, store: CacheStore?,
     accessLog: AccessLog?,
-    budget: ConnectionBudget,
+    limits: SharedLimits, tls: TLSServer? = nil,
     on loop: EventLoop, report: @escaping (String) -> Void
   ) {
     self.loop = loop
     self.settings = settings
-    precondition(!upstreams.isEmpty)
+    probe = QueueProbe(on: loop)
+    precondition(routes != nil || upstreams.count <= 1)
     self.upstreams = upstreams
     self.routes = routes
     self.accessLog = accessLog
-    self.budget = budget
+    self.limits = limits
+    unsent = UnsentShare(budget: limits.buffers.limit / 4)
+    self.tls = tls
+    gate = Gate(settings, limits)
+    loopMark = LoopMark(settings)
+    limitsEndpoints = upstreams.contains { $0.settings.inFlightMax > 0 }
+    trusted = AddressSet(settings.trustedProxies)
     self.report = report
     requestRewrite = RequestRewrite(settings)
     responseRewrite = ResponseRewrite(settings)
     if let store { cache = ProxyCache(store, settings.cache, context: self, on: loop) }
+    loop.held.budget = limits.buffers
+    keepWatch()
+    watch = RepeatingTimer(every: ProxyContext.watchInterval, on: loop) { [unowned self] in keepWatch() }
+    watch?.unreference()
     for upstream in upstreams { upstream.onChange = { [unowned self] in wakeWaiting(.max) } }
   }
 
   /// Gives this context a listener whose handler it is.
-  public func add(_ listener: SocketListener) { listeners.append(listener) }
+  public func add(_ listener: SocketListener, isSecured: Bool = false) {
+    precondition(!isSecured || tls != nil)
+    listeners.append(listener)
+    if isSecured { securedListeners.append(listener) }
+  }
 
   public var connectionCount: Int { connections.count }
 
@@ -88,11 +131,16 @@ public final class ProxyContext: ListenerHandler {
   }
 
   public func listener(_ listener: SocketListener, didAccept stream: SocketStream) {
-    let connection = ClientConnection(stream, context: self)
+    let isSecured = !securedListeners.isEmpty && securedListeners.contains { $0 === listener }
+    let connection = ClientConnection(stream, context: self, isSecured: isSecured)
+    guard connection.entersCount() else { return stream.close() }
     budget.take()
     counters.value.accepted += 1
     connection.registryIndex = connections.count
     connections.append(connection)
+    if unsent.update(connections: budget.count) {
+      for listener in listeners { listener.limitUnsent(bytes: unsent.bytes) }
+    }
     connection.start()
   }
 
@@ -159,6 +207,8 @@ public final class ProxyContext: ListenerHandler {
   func makeExchange() -> Exchange { spareExchanges.value.popLast() ?? Exchange(context: self) }
 
   func recycle(_ exchange: Exchange) {
+    // Its endpoint may have a place now for one that waits.
+    if !waiting.isEmpty, limitsEndpoints { wakeWaiting(1) }
     if spareExchanges.value.count < ProxyContext.spareExchangesMax, !isDraining {
       spareExchanges.value.append(exchange)
     }
@@ -171,7 +221,8 @@ public final class ProxyContext: ListenerHandler {
     guard waiting.count < ProxyContext.waitingMax else { return false }
     waiting.append(exchange)
     if waitTimer == nil {
-      waitTimer = RepeatingTimer(every: ProxyContext.waitTick, on: loop) { [unowned self] in
+      let tick = limitsEndpoints ? ProxyContext.placeTick : ProxyContext.waitTick
+      waitTimer = RepeatingTimer(every: tick, on: loop) { [unowned self] in
         wakeWaiting(ProxyContext.probesMax)
       }
       waitTimer?.unreference()
@@ -211,9 +262,92 @@ public final class ProxyContext: ListenerHandler {
   /// Who a request is from: the peer, or whom trusted peers say they speak for, the last first.
   func clientAddress(_ bytes: Span<UInt8>, _ client: ClientConnection) -> IPAddress? {
     guard client.isTrusted else { return client.peer }
-    return ForwardedFor.client(bytes, table.value) { address in
-      settings.trustedProxies.contains { $0.contains(address) }
-    } ?? client.peer
+    return ForwardedFor.client(bytes, table.value) { trusted.contains($0) } ?? client.peer
+  }
+
+  /// Whether what an address says of others is believed.
+  func trusts(_ address: IPAddress) -> Bool { trusted.contains(address) }
+
+  // MARK: Too much
+
+  /// Whether a request is to be turned away: those that came before it waited too long for this loop.
+  ///
+  /// Turning away is not free: where requests are small, at a third of what serving costs, a proxy that turns away
+  /// all it cannot serve of three times its capacity does little else (14 % of its peak, measured). So a tenth of
+  /// the time may go into that, which is plenty where requests are dear; the rest waits in the kernel, as long as
+  /// there are connections at most.
+  var isOverloaded: Bool {
+    guard probe.wait > settings.lagMax, settings.lagMax.milliseconds > 0 else { return false }
+    return shedCount < (EventLoop.nanoseconds &- watchedAt) / ProxyContext.nanosecondsPerShed
+  }
+
+  /// A request was turned away.
+  func countShed() {
+    shedCount += 1
+    counters.value.shed += 1
+  }
+
+  /// Ten times a second, or as often as the loop comes to it.
+  private func keepWatch() {
+    watchedAt = EventLoop.nanoseconds
+    shedCount = 0
+    probe.send()
+    if relief == nil, limits.buffers.isExceeded, loop.held.count > 0 { relieve() }
+  }
+
+  /// Buffers hold more than they may: cuts those connections that hold some and have stood still for longest, until
+  /// this loop's share of what is too much is free.
+  private func relieve() {
+    let share = Double(loop.held.count) / Double(max(1, limits.buffers.count))
+    // Below the limit, or the next byte would be one too many again.
+    let excess = Double(limits.buffers.count) - 0.9 * Double(limits.buffers.limit)
+    var missing = Int(excess * min(1, share))
+    if holders.isEmpty {
+      holders = connections.filter { $0.heldBytes > 0 }.sorted { $0.timer.deadline > $1.timer.deadline }
+    }
+    let begin = EventLoop.nanoseconds
+    while missing > 0, !holders.isEmpty {
+      guard EventLoop.nanoseconds &- begin < ProxyContext.nanosecondsPerRelief else {
+        relieveSoon()
+        break
+      }
+      let connection = holders.removeLast()
+      // It may have gone, or caught up, since.
+      guard connection.heldBytes > 0 else { continue }
+      missing -= connection.heldBytes
+      counters.value.bufferCuts += 1
+      connection.cutForMemory()
+    }
+    if relief == nil { holders = [] }
+    warn(
+      "buffers hold \(limits.buffers.count) bytes of \(limits.buffers.limit): the slowest connections are cut"
+    )
+  }
+
+  /// To close one that holds much takes half a millisecond, and there may be hundreds: others have their turns between.
+  private static let nanosecondsPerRelief: UInt64 = 1_000_000
+
+  private func relieveSoon() {
+    guard relief == nil else { return }
+    relief = RepeatingTimer(every: .milliseconds(2), on: loop) { [unowned self] in
+      stopRelief()
+      relieve()
+    }
+    relief?.unreference()
+  }
+
+  private func stopRelief() {
+    relief?.close()
+    relief = nil
+  }
+
+  private static let failureKindsMax = 32
+
+  func countHandshakeFailure(_ why: String) {
+    let isKnown = counters.value.handshakeFailures[why] != nil
+    // There are not so many; but nothing a client does makes this grow.
+    let hasRoom = counters.value.handshakeFailures.count < ProxyContext.failureKindsMax
+    counters.value.handshakeFailures[isKnown || hasRoom ? why : "other", default: 0] += 1
   }
 
   /// What this loop counted, for those who show it.
@@ -256,12 +390,18 @@ public final class ProxyContext: ListenerHandler {
     spareExchanges.value = []
     for listener in listeners { listener.close(takingPending: takingPending) }
     listeners = []
+    securedListeners = []
     acceptRetry?.close()
     acceptRetry = nil
   }
 
   private func closeUpstreams() {
     cache?.close()
+    watch?.close()
+    watch = nil
+    stopRelief()
+    holders = []
+    probe.close()
     for upstream in upstreams { upstream.close() }
     waitTimer?.close()
     waitTimer = nil

@@ -19,6 +19,20 @@ public struct ProxyCounters: Sendable {
   public var cacheCollapsed: UInt64 = 0
   /// Stored answers that their origin said were still good.
   public var cacheRevalidated: UInt64 = 0
+  /// Requests answered with 429, and connections that were one too many of their client.
+  public var rateLimited: UInt64 = 0
+  public var connectionsLimited: UInt64 = 0
+  /// Requests answered with 403 for the address they came from.
+  public var denied: UInt64 = 0
+  /// Requests answered with 503 because the loop was late.
+  public var shed: UInt64 = 0
+  /// TLS connections that came to a request, those of them that took up a session again, and those that broke before.
+  public var handshakes: UInt64 = 0
+  public var resumed: UInt64 = 0
+  /// By OpenSSL's word for it.
+  public var handshakeFailures: [String: UInt64] = [:]
+  /// Connections cut because buffers held too much.
+  public var bufferCuts: UInt64 = 0
 
   public init() {}
 
@@ -32,6 +46,14 @@ public struct ProxyCounters: Sendable {
     cacheMisses += other.cacheMisses
     cacheCollapsed += other.cacheCollapsed
     cacheRevalidated += other.cacheRevalidated
+    rateLimited += other.rateLimited
+    connectionsLimited += other.connectionsLimited
+    denied += other.denied
+    shed += other.shed
+    bufferCuts += other.bufferCuts
+    handshakes += other.handshakes
+    resumed += other.resumed
+    handshakeFailures.merge(other.handshakeFailures, uniquingKeysWith: +)
   }
 }
 

@@ -13,10 +13,17 @@ package final class RequestRewrite {
   package struct Peer {
     var address: IPAddress?
     var isTrusted: Bool
+    /// What the request is called where nobody before us has named it; `nil` to leave names alone.
+    var id: RequestID?
+    /// It came over TLS.
+    var isSecured = false
+    /// Of the certificate that the client showed.
+    var subject: String?
 
-    package init(address: IPAddress?, isTrusted: Bool) {
+    package init(address: IPAddress?, isTrusted: Bool, id: RequestID? = nil) {
       self.address = address
       self.isTrusted = isTrusted
+      self.id = id
     }
   }
 
@@ -26,21 +33,34 @@ package final class RequestRewrite {
     | FieldName.upgrade.bit | FieldName.http2Settings.bit
   private static let forwarded: UInt64 =
     FieldName.xForwardedFor.bit | FieldName.xForwardedProto.bit | FieldName.xForwardedHost.bit
+  /// What only those may say of a client who are believed: anybody else's is dropped, because origins read it.
+  private static let claims: UInt64 = FieldName.forwarded.bit | FieldName.xRealIP.bit
   /// The client's own conditions, where the cache asks by its own: it meets the client's from what it gets.
   private static let conditions: UInt64 =
     FieldName.ifNoneMatch.bit | FieldName.ifModifiedSince.bit | FieldName.range.bit | FieldName.ifRange.bit
   /// No `Connection` option removes what frames or routes the message.
   private static let protected: UInt64 =
-    FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
+    FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit | FieldName.via.bit
+    | FieldName.cdnLoop.bit
 
   private let rules: FieldRules
   private let fixedHost: [UInt8]?
   private let preservesHost: Bool
-  private let addsVia: Bool
+  private let markField: FieldName
+  private let addsForwarded: Bool
+  private let tellsSubject: Bool
+  /// The line that says that a request was here, by the client's version: `Via`, or `CDN-Loop` where that is off.
+  private let mark: [UInt8]
+  private let markOf10: [UInt8]
 
   package init(_ settings: ProxySettings) {
     preservesHost = settings.hostPolicy == .preserve
-    addsVia = settings.addsVia
+    addsForwarded = settings.addsForwarded
+    tellsSubject = settings.tellsClientSubject
+    let name = String(decoding: LoopMark(settings).name, as: UTF8.self)
+    mark = Array((settings.addsVia ? "Via: 1.1 \(name)\r\n" : "CDN-Loop: \(name)\r\n").utf8)
+    markOf10 = Array((settings.addsVia ? "Via: 1.0 \(name)\r\n" : "CDN-Loop: \(name)\r\n").utf8)
+    markField = settings.addsVia ? .via : .cdnLoop
     rules = FieldRules(settings.requestFields)
     fixedHost = if case .fixed(let host) = settings.hostPolicy { Array(host.utf8) } else { nil }
   }
@@ -61,12 +81,15 @@ package final class RequestRewrite {
     let rewritesHost = head.targetForm == .absolute || !preservesHost
     var dropped = RequestRewrite.hopByHop | RequestRewrite.forwarded
     if rewritesHost { dropped |= FieldName.host.bit }
+    if !peer.isTrusted { dropped |= RequestRewrite.claims }
+    let keepsID = peer.isTrusted && table.contains(.xRequestID)
+    if peer.id != nil, !keepsID { dropped |= FieldName.xRequestID.bit }
     if !validators.isEmpty { dropped |= RequestRewrite.conditions }
     let nominates = head.options.contains(.nominatesOthers)
     let odd = FramingLine.odd(table, in: bytes)
     // RFC 9110 §7.6.2: only these two count their hops.
     let countsHops = table.contains(.maxForwards) && (head.method == .options || head.method == .trace)
-    if table.present & dropped != 0 || nominates || !rules.isEmpty || odd != 0 || countsHops {
+    if table.present & dropped != 0 || nominates || !rules.isEmpty || odd != 0 || countsHops || tellsSubject {
       for index in 0..<table.count {
         let field = table[index]
         if countsHops, field.name == .maxForwards, let hops = number(bytes, field.valueRange), hops > 0 {
@@ -84,7 +107,7 @@ package final class RequestRewrite {
         let isNamed =
           nominates && field.name.bit & RequestRewrite.protected == 0 && table.isNominated(field, in: bytes)
         if field.name != .other && dropped & field.name.bit != 0 || isNamed
-          || rules.replaces(field, in: bytes)
+          || rules.replaces(field, in: bytes) || tellsSubject && isSubject(field, bytes)
         {
           copier.skip(field.lineRange, of: bytes, to: &out)
           if field.name == .host { writeHost(bytes, head, authority, to: &out) }
@@ -95,9 +118,25 @@ package final class RequestRewrite {
     if !table.contains(.host) { writeHost(bytes, head, authority, to: &out) }
     out.append(validators)
     writeForwarded(bytes, head, table, peer, to: &out)
+    if tellsSubject, let subject = peer.subject {
+      out.append("X-Client-Subject: ")
+      out.append(text: subject)
+      out.append("\r\n")
+    }
+    if let id = peer.id, !keepsID, !rules.sets(.xRequestID) {
+      out.append("X-Request-Id: ")
+      id.append(to: &out)
+      out.append("\r\n")
+    }
     writeHopByHop(bytes, head, table, to: &out)
     if !rules.isEmpty { out.append(contentsOf: rules.lines) }
     out.append("\r\n")
+  }
+
+  /// A client's own word on its certificate is nobody's.
+  private func isSubject(_ field: Field, _ bytes: Span<UInt8>) -> Bool {
+    ASCII.equals(
+      bytes, field.nameRange.lowerBound, field.nameRange.upperBound, ignoringCase: "x-client-subject")
   }
 
   /// A decimal number of up to nine digits; `nil` for anything else.
@@ -172,7 +211,7 @@ package final class RequestRewrite {
       if peer.isTrusted, let field = table.first(.xForwardedProto) {
         out.append(bytes, from: Int(field.valueStart), to: Int(field.valueEnd))
       } else {
-        out.append("http")
+        out.append(peer.isSecured ? "https" : "http")
       }
       out.append("\r\n")
     }
@@ -182,14 +221,34 @@ package final class RequestRewrite {
       out.append(bytes, from: host.lowerBound, to: host.upperBound)
       out.append("\r\n")
     }
+    if addsForwarded, !rules.sets(.forwarded) { writeElement(bytes, head, peer, to: &out) }
+  }
+
+  /// One element of `Forwarded`, on a line of its own behind those of proxies before us. RFC 7239 §4.
+  private func writeElement(
+    _ bytes: Span<UInt8>, _ head: RequestHead, _ peer: Peer, to out: inout ByteBuffer
+  ) {
+    out.append("Forwarded: for=")
+    if let address = peer.address {
+      // §6: IPv6 in brackets, and those only in quotes.
+      if !address.isV4 { out.append("\"[") }
+      out.append(address)
+      if !address.isV4 { out.append("]\"") }
+    } else {
+      out.append("unknown")
+    }
+    if let host = head.authorityRange {
+      out.append(";host=\"")
+      out.append(bytes, from: host.lowerBound, to: host.upperBound)
+      out.append("\"")
+    }
+    out.append(peer.isSecured ? ";proto=https\r\n" : ";proto=http\r\n")
   }
 
   private func writeHopByHop(
     _ bytes: Span<UInt8>, _ head: RequestHead, _ table: borrowing FieldTable, to out: inout ByteBuffer
   ) {
-    if addsVia, !rules.sets(.via) {
-      out.append(head.isHTTP10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n")
-    }
+    if !rules.sets(markField) { out.append(contentsOf: head.isHTTP10 ? markOf10 : mark) }
     if head.wantsUpgrade {
       for index in 0..<table.count where table[index].name == .upgrade {
         out.append(bytes, from: Int(table[index].start), to: Int(table[index].end))

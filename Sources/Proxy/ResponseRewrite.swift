@@ -1,5 +1,6 @@
 package import Base
 package import HTTP1
+internal import RateLimit
 
 /// How a response body is framed towards the client.
 package enum BodyEncoding {
@@ -26,6 +27,10 @@ package final class ResponseRewrite {
     var cookie: [UInt8]?
     /// Why a request was forwarded, for `Cache-Status`; `nil` where there is no cache.
     var cacheForward: StaticString?
+    /// What the rate limit said; `nil` where it had no say.
+    var rate: RateDecision?
+    /// It goes out over TLS.
+    var isSecured = false
 
     package init(
       encoding: BodyEncoding, addsChunked: Bool = false, closes: Bool = false, saysKeepAlive: Bool = false,
@@ -48,12 +53,25 @@ package final class ResponseRewrite {
 
   private let addsVia: Bool
   private let rules: FieldRules
-  /// Whether fields are passed on as the origin sent them.
-  var setsNothing: Bool { rules.isEmpty }
+  private let defaults: DefaultFields
+  /// The same for answers over TLS.
+  private let securedDefaults: DefaultFields
+  /// Of origins, and nobody's business.
+  private let hidden: UInt64
+  /// Whether the fields by which caches go are passed on as the origin sent them.
+  let setsNothing: Bool
+  /// What answers of our own have of the same fields.
+  func ownLines(isSecured: Bool) -> [UInt8] { isSecured ? securedDefaults.lines : defaults.lines }
+  let rateNote: RateNote
 
   package init(_ settings: ProxySettings) {
     addsVia = settings.addsVia
     rules = FieldRules(settings.responseFields)
+    defaults = DefaultFields(settings, isSecured: false)
+    securedDefaults = DefaultFields(settings, isSecured: true)
+    hidden = settings.hidesServer ? FieldName.server.bit | FieldName.xPoweredBy.bit : 0
+    setsNothing = rules.isEmpty && settings.defaultResponseFields.isEmpty
+    rateNote = RateNote(settings.rateLimit.rule)
   }
 
   /// Appends the new head to `out`.
@@ -73,7 +91,7 @@ package final class ResponseRewrite {
       out.append(bytes, from: head.reasonRange.lowerBound, to: head.reasonRange.upperBound)
       out.append("\r\n")
     }
-    var dropped = ResponseRewrite.hopByHop
+    var dropped = ResponseRewrite.hopByHop | hidden
     // RFC 9110 §8.6 and RFC 9112 §6.1: neither belongs on 1xx or 204.
     if head.status < 200 || head.status == 204 {
       dropped |= FieldName.contentLength.bit | FieldName.transferEncoding.bit
@@ -112,6 +130,11 @@ package final class ResponseRewrite {
         out.append(date)
         out.append("\r\n")
       }
+      // A 304 says what is new in a response that has its fields already.
+      if head.status != 304 {
+        (connection.isSecured ? securedDefaults : defaults).append(bytes, table, but: rules, to: &out)
+      }
+      if let rate = connection.rate { rateNote.append(rate, to: &out) }
       if let cookie = connection.cookie { out.append(contentsOf: cookie) }
       if let forward = connection.cacheForward { CacheStatus(forward: forward).append(to: &out) }
       if connection.addsChunked { out.append("Transfer-Encoding: chunked\r\n") }

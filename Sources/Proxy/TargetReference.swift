@@ -3,6 +3,20 @@ internal import Routing
 
 /// What another URI names, seen from a request. RFC 3986 §5.2.
 enum TargetReference {
+  /// Behind the path in the key of what was asked for over TLS: origins may answer otherwise there.
+  static let securedMark: StaticString = "\0https"
+
+  static func isSecured(_ key: [UInt8]) -> Bool { isSecured(key.span) }
+
+  /// Whether a key has the mark.
+  static func isSecured(_ key: Span<UInt8>) -> Bool {
+    let authorityEnd = ByteScan.first(0, in: key, from: 0)
+    let pathEnd = ByteScan.first(0, in: key, from: min(authorityEnd + 1, key.count))
+    let end = pathEnd + 6
+    return end <= key.count && ASCII.equals(key, pathEnd + 1, end, ignoringCase: "https")
+      && (end == key.count || key[end] == 0)
+  }
+
   /// The cache key of `reference`; `nil` where it leads to another authority.
   /// - Parameter base: the key of the request: authority, a zero byte, path and query.
   static func key(_ reference: Span<UInt8>, base: Span<UInt8>) -> ByteBuffer? {
@@ -30,6 +44,7 @@ enum TargetReference {
     var key = ByteBuffer()
     key.append(base, from: 0, to: authorityEnd + 1)
     NormalizedPath.append(target.span, 0..<target.count, to: &key)
+    if isSecured(base) { key.append(securedMark) }
     return key
   }
 

@@ -53,3 +53,19 @@ public final class BlockingFile: Sendable {
 
   deinit { if isOwned { clibuv_close_descriptor(descriptor) } }
 }
+
+/// By which it is seen that a file changed.
+public struct FileStamp: Hashable, Sendable {
+  private let seconds: Int
+  private let nanoseconds: Int
+  private let bytes: Int
+  private let inode: UInt64
+
+  /// `nil` where there is none.
+  public init?(of path: String) {
+    var found = stat()
+    guard unsafe stat(path, &found) == 0 else { return nil }
+    (seconds, nanoseconds) = (found.st_mtim.tv_sec, found.st_mtim.tv_nsec)
+    (bytes, inode) = (found.st_size, UInt64(found.st_ino))
+  }
+}

@@ -1,6 +1,7 @@
 public import Base
 internal import CLibUV
 internal import Glibc
+public import TLS
 
 /// One libuv loop and what its handles share: the read buffer, the timer wheel, the splice pipe.
 ///
@@ -8,7 +9,7 @@ internal import Glibc
 @safe public final class EventLoop {
   /// What one read can bring at most. Lent to whichever stream is readable, so an idle connection
   /// owns no buffer.
-  public static let readBufferBytes = 64 * 1024
+  public static let readBufferBytes = 128 * 1024
   /// What a read brings at most where a head is awaited: the head and a small body. The rest of a large
   /// body is then still in the kernel and can be spliced: at 100 KiB a third of the CPU time.
   public static let headReadBytes = 16 * 1024
@@ -22,6 +23,18 @@ internal import Glibc
   private var isClosed = false
   private var sparePipes: [SplicePipe] = []
   private static let sparePipesMax = 4
+  /// What buffers hold: what the kernel has not taken yet, and whatever owners add.
+  public let held = HeldBytes()
+  /// For what goes between secured sessions and their sockets.
+  public private(set) lazy var securePipe = TLSPipe()
+  /// Made when there is a first handshake.
+  private var handshakeQueue: HandshakeQueue?
+  var handshakes: HandshakeQueue {
+    if let handshakeQueue { return handshakeQueue }
+    let queue = HandshakeQueue(on: self)
+    handshakeQueue = queue
+    return queue
+  }
 
   public init() throws(UVError) {
     unsafe raw = .allocate(capacity: 1)
@@ -64,6 +77,8 @@ internal import Glibc
   /// Ends the loop: runs what close callbacks are due and frees it. Every handle must have been closed.
   public func close() {
     precondition(!isClosed)
+    handshakeQueue?.close()
+    handshakeQueue = nil
     unsafe uv_close(clibuv_timer_handle(wheelHandle), nil)
     while unsafe uv_run(raw, UV_RUN_DEFAULT) != 0 {}
     let status = unsafe uv_loop_close(raw)
@@ -135,6 +150,10 @@ internal import Glibc
   }
 
   /// The cores this process may use.
+  /// Lets eight names be looked up at once instead of two: libuv gives half of its threads to that. To be called
+  /// before there is another thread. What the operator has set stays.
+  public static func widenResolver() { clibuv_widen_pool() }
+
   public static var coreCount: Int { Int(uv_available_parallelism()) }
 }
 

@@ -26,13 +26,18 @@ public final class Mailbox<Message: Sendable>: Sendable {
 
   /// Begins delivery on `loop`. Once, on the loop's thread.
   public func open(on loop: EventLoop, _ receive: @escaping (Message) -> Void) {
+    openBatches(on: loop) { for message in $0 { receive(message) } }
+  }
+
+  /// The same, for whoever does better with all that has come at once.
+  public func openBatches(on loop: EventLoop, _ receive: @escaping ([Message]) -> Void) {
     bell.hang(on: loop) { [self] in
       let messages = state.withLock { state in
         var taken: [Message] = []
         swap(&taken, &state.messages)
         return taken
       }
-      for message in messages { receive(message) }
+      if !messages.isEmpty { receive(messages) }
     }
     state.withLock { $0.isOpen = true }
   }

@@ -92,6 +92,13 @@ public protocol ListenerHandler: AnyObject {
     }
   }
 
+  /// So many bytes may wait in the kernel to be sent, of each connection that is accepted from now on. What has been
+  /// sent and not acknowledged does not count, so no transfer is slower for it. Nothing for unix-domain sockets.
+  public func limitUnsent(bytes: Int) {
+    guard !isUnix, phase == .open else { return }
+    _ = unsafe clibuv_tcp_limit_unsent(clibuv_stream_tcp(handle), Int32(clamping: bytes))
+  }
+
   /// Accepts again after `listenerShouldAccept` had said no or accepting had failed.
   public func resume() {
     guard phase == .open, holdsConnection else { return }

@@ -1,6 +1,7 @@
 public import Base
 internal import CLibUV
 internal import Glibc
+public import TLS
 
 /// What a stream tells its owner. One witness call per event; class-bound, so no boxing.
 public protocol StreamHandler: AnyObject {
@@ -46,12 +47,18 @@ public enum WriteOutcome {
   let loop: EventLoop
   private var handler: (any StreamHandler)?
   /// Non-nil exactly while bytes wait for the kernel.
-  private var queue: WriteQueue?
+  private var queue: WriteQueue? {
+    didSet { if queue == nil, let oldValue { loop.held.remove(oldValue.chargedBytes) } }
+  }
   private var phase: Phase
-  private let isPipe: Bool
+  let isPipe: Bool
   public private(set) var isReading = false
-  fileprivate private(set) var readMode = ReadMode.head
+  private(set) var readMode = ReadMode.head
   private var shutsDownWhenDrained = false
+  /// Non-nil where the connection is secured: what is received comes from it, what is written goes to it.
+  public private(set) var session: TLSSession?
+  /// What came of a handshake that waits for its turn.
+  private var deferred: ByteBuffer?
   /// A pipe with bytes for this stream, between those in flight and those gathering in `queue`.
   private var heldPipe: SplicePipe?
 
@@ -122,6 +129,18 @@ public enum WriteOutcome {
     return UVError(code: status)
   }
 
+  /// Secures the connection, from its first byte on. A server's side begins with what comes; a client's when it is
+  /// connected, and is told that it is once the handshake is done.
+  public func secure(_ session: TLSSession) {
+    precondition(self.session == nil)
+    self.session = session
+  }
+
+  /// What became of the connection, in more words than the error's where it was to be secured.
+  public func failure(_ error: UVError) -> String {
+    session?.failure.map { "TLS: \($0)" } ?? "\(error)"
+  }
+
   /// Gives the stream its owner. Needed before the first event.
   public func setHandler(_ handler: any StreamHandler) { self.handler = handler }
 
@@ -148,12 +167,21 @@ public enum WriteOutcome {
 
   public var hasQueuedBytes: Bool { queue != nil }
 
+  /// The bytes that wait for the kernel to take them, those in a pipe included.
+  public var queuedBytes: Int { queue?.chargedBytes ?? 0 }
+
   /// Writes what the kernel takes now and queues the rest, in order after what is queued already.
   public func write(_ bytes: Span<UInt8>) -> WriteOutcome { write(bytes, Span(), Span()) }
 
   /// Writes a buffer, and `part` behind it with the same system call.
-  public func write(_ buffer: borrowing ByteBuffer, _ part: Span<UInt8> = Span()) -> WriteOutcome {
-    guard part.isEmpty, queue == nil, phase == .open, !buffer.isEmpty else {
+  /// - Parameter ends: nothing follows but `shutDown` or `close`: where the connection is secured its end is told along.
+  public func write(
+    _ buffer: borrowing ByteBuffer, _ part: Span<UInt8> = Span(), ends: Bool = false
+  ) -> WriteOutcome {
+    if ends, phase == .open, let session {
+      return writeSecured(session, buffer.span, part, Span(), ends: true)
+    }
+    guard part.isEmpty, queue == nil, session == nil, phase == .open, !buffer.isEmpty else {
       return write(buffer.span, part, Span())
     }
     let status = unsafe buffer.withUnsafeBytes { bytes in
@@ -171,6 +199,7 @@ public enum WriteOutcome {
   public func write(_ buffer: borrowing ByteBuffer, sharing shared: Span<UInt8>) -> (WriteOutcome, Int) {
     precondition(queue == nil)
     guard phase == .open else { return (.failed(.canceled), 0) }
+    if session != nil { return writeSecured(buffer.span, sharing: shared) }
     let total = buffer.count + shared.count
     if total == 0 { return (.sent, 0) }
     let status = unsafe buffer.span.withUnsafeBufferPointer { one in
@@ -192,10 +221,16 @@ public enum WriteOutcome {
     -> WriteOutcome
   {
     guard phase == .open else { return .failed(.canceled) }
+    if let session { return writeSecured(session, first, second, third) }
+    return writePlain(first, second, third)
+  }
+
+  private func writePlain(_ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>) -> WriteOutcome {
     if let queue {
       queue.gathering.append(first)
       queue.gathering.append(second)
       queue.gathering.append(third)
+      charge(queue)
       return .queued
     }
     let total = first.count + second.count + third.count
@@ -224,6 +259,10 @@ public enum WriteOutcome {
     enqueue(third, skipping: &taken, in: queue)
     self.queue = queue
     return submit(queue)
+  }
+
+  private func charge(_ queue: WriteQueue) {
+    queue.charge(other: heldPipe == nil ? 0 : SplicePipe.capacityBytes, to: loop.held)
   }
 
   private func enqueue(_ piece: Span<UInt8>, skipping taken: inout Int, in queue: WriteQueue) {
@@ -268,10 +307,11 @@ public enum WriteOutcome {
       self.queue = nil
       return .failed(UVError(code: status))
     }
+    charge(queue)
     return .queued
   }
 
-  fileprivate func wrote(_ status: Int32) {
+  func wrote(_ status: Int32) {
     guard phase == .open, let queue else { return }
     if status < 0 {
       self.queue = nil
@@ -291,6 +331,10 @@ public enum WriteOutcome {
   /// Ends our direction once everything queued is sent (half close). Reading goes on.
   public func shutDown() {
     guard phase == .open, !shutsDownWhenDrained else { return }
+    if let session {
+      session.close()
+      _ = sendSecured()
+    }
     shutsDownWhenDrained = true
     if queue == nil { shutDownNow() }
   }
@@ -302,70 +346,94 @@ public enum WriteOutcome {
     if status < 0 { unsafe request.deallocate() }
   }
 
-  // MARK: State of the connection
-
-  /// Whether the peer has sent or closed since the last turn of the loop. One system call.
-  public func peekIsReadable() -> Bool { unsafe clibuv_stream_is_readable(handle) != 0 }
-
-  /// No Nagle delay. Streams from a `SocketListener` have it already.
-  public func setNoDelay() {
-    if !isPipe { unsafe uv_tcp_nodelay(clibuv_stream_tcp(handle), 1) }
-  }
-
-  /// The address of the other side. `nil` for unix-domain sockets and when it has gone.
-  public func peerAddress() -> SocketAddress? {
-    guard !isPipe else { return nil }
-    var storage = sockaddr_storage()
-    var length = Int32(MemoryLayout<sockaddr_storage>.size)
-    return unsafe withUnsafeMutablePointer(to: &storage) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-        guard unsafe uv_tcp_getpeername(clibuv_stream_tcp(handle), raw, &length) == 0 else { return nil }
-        return unsafe SocketAddress(raw)
-      }
-    }
-  }
-
   public var isOpen: Bool { phase == .open }
-  public var isUnix: Bool { isPipe }
 
   // MARK: Closing
 
   /// Idempotent. The handler hears nothing after this returns.
   public func close() {
     guard phase != .closing, phase != .closed else { return }
+    if let session {
+      // Not where bytes are lost that wait: then the other side must see that this is not all.
+      if phase == .open, queue == nil { session.close() }
+      _ = sendSecured()
+    }
     phase = .closing
     isReading = false
     handler = nil
     heldPipe = nil
+    // libuv holds what it was given until its callback; nobody waits for that any more.
+    queue = nil
     unsafe uv_close(clibuv_stream_handle(handle), streamDidClose)
   }
 
   /// Closes so that the peer cannot take what it has for the whole: by a reset.
   public func reset() {
     if phase == .open { unsafe clibuv_reset_on_close(handle) }
+    // Nor may it hear of an orderly end.
+    session = nil
     close()
   }
 
-  fileprivate func connected(_ status: Int32) {
+  func connected(_ status: Int32) {
     guard phase == .connecting else { return }
     if status < 0 {
       handler?.streamDidEnd(UVError(code: status))
       return
     }
     phase = .open
-    handler?.streamDidConnect()
+    guard let session else {
+      handler?.streamDidConnect()
+      return
+    }
+    setNoDelay()
+    startReading()
+    session.start()
+    if case .failed(let error) = sendSecured() { handler?.streamDidEnd(error) }
   }
 
-  fileprivate func received(_ bytes: Span<UInt8>) { handler?.streamDidReceive(bytes) }
+  func received(_ bytes: Span<UInt8>) {
+    guard let session else {
+      handler?.streamDidReceive(bytes)
+      return
+    }
+    if deferred != nil {
+      deferred?.append(bytes)
+      return
+    }
+    if session.isServer, !session.isEstablished, !loop.handshakes.mayBegin(self) {
+      deferred = ByteBuffer()
+      deferred?.append(bytes)
+      return
+    }
+    receiveSecured(session, bytes)
+  }
 
-  fileprivate func becameReadable() { handler?.streamIsReadable() }
+  func takeDeferred() -> ByteBuffer? { deferred.take() }
 
-  fileprivate func ended(_ error: UVError?) {
+  /// Writes past the session, to a peer that does not speak TLS.
+  public func writeUnsecured(_ buffer: borrowing ByteBuffer) { _ = writePlain(buffer.span, Span(), Span()) }
+
+  func tell(_ plaintext: Span<UInt8>) { handler?.streamDidReceive(plaintext) }
+
+  /// To a client's side; a server's hears of nothing but requests.
+  func tellEstablished(_ session: TLSSession) { if !session.isServer { handler?.streamDidConnect() } }
+
+  func writeOut(_ bytes: Span<UInt8>) -> WriteOutcome { writePlain(bytes, Span(), Span()) }
+
+  func becameReadable() { handler?.streamIsReadable() }
+
+  func ended(_ error: UVError?) {
     pauseReading()
+    if let session, !session.isServer, !session.hasEnded, error == nil {
+      // RFC 8446 §6.1: an end that the other side did not announce may be anybody's, and what came not all.
+      handler?.streamDidEnd(.connectionReset)
+      return
+    }
     handler?.streamDidEnd(error)
   }
 
-  fileprivate func released() {
+  func released() {
     precondition(phase == .closing)
     phase = .closed
     DescriptorBudget.release()
@@ -379,55 +447,4 @@ public enum WriteOutcome {
       unsafe clibuv_stream_tcp(handle).deallocate()
     }
   }
-}
-
-// libuv's callbacks: find the object, call one method, nothing else.
-
-private func lendBuffer(
-  _ handle: UnsafeMutablePointer<uv_handle_t>?, _ suggested: Int, _ buffer: UnsafeMutablePointer<uv_buf_t>?
-) {
-  let mode = unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef {
-    $0.readMode
-  }
-  if mode == .readiness {
-    // No buffer: libuv calls back with UV_ENOBUFS and does not read.
-    unsafe buffer!.pointee = uv_buf_init(nil, 0)
-  } else {
-    let count = mode == .head ? EventLoop.headReadBytes : EventLoop.readBufferBytes
-    unsafe buffer!.pointee = uv_buf_init(
-      handle!.pointee.loop.pointee.data.assumingMemoryBound(to: CChar.self), UInt32(count))
-  }
-}
-
-private func didRead(
-  _ handle: UnsafeMutablePointer<uv_stream_t>?, _ count: Int, _ buffer: UnsafePointer<uv_buf_t>?
-) {
-  unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef { stream in
-    switch count {
-    case 1...:
-      let base = unsafe UnsafeRawPointer(buffer!.pointee.base!).assumingMemoryBound(to: UInt8.self)
-      stream.received(unsafe Span(_unsafeStart: base, count: count))
-    case 0: break  // EAGAIN: nothing arrived.
-    case Int(UV_ENOBUFS.rawValue): stream.becameReadable()
-    case Int(UV_EOF.rawValue): stream.ended(nil)
-    default: stream.ended(UVError(code: Int32(count)))
-    }
-  }
-}
-
-private func didWrite(_ request: UnsafeMutablePointer<uv_write_t>?, _ status: Int32) {
-  let stream = unsafe Unmanaged<SocketStream>.fromOpaque(request!.pointee.handle.pointee.data)
-  let queue = unsafe Unmanaged<WriteQueue>.fromOpaque(request!.pointee.data)
-  unsafe stream._withUnsafeGuaranteedRef { $0.wrote(status) }
-  unsafe queue.release()
-}
-
-private func didConnect(_ request: UnsafeMutablePointer<uv_connect_t>?, _ status: Int32) {
-  let stream = unsafe Unmanaged<SocketStream>.fromOpaque(request!.pointee.handle.pointee.data)
-  unsafe request!.deallocate()
-  unsafe stream._withUnsafeGuaranteedRef { $0.connected(status) }
-}
-
-private func streamDidClose(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
-  unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data).takeRetainedValue().released()
 }

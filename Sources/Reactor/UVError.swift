@@ -16,6 +16,8 @@ public struct UVError: Error, Hashable, Sendable, CustomStringConvertible {
   public static let tooManyFilesInSystem = UVError(UV_ENFILE)
   public static let canceled = UVError(UV_ECANCELED)
   public static let timedOut = UVError(UV_ETIMEDOUT)
+  /// A secured connection broke: `SocketStream.failure` says why.
+  public static let notSecured = UVError(UV_EPROTO)
 
   /// No descriptor was left for a new socket.
   public var isOutOfDescriptors: Bool { self == .tooManyFiles || self == .tooManyFilesInSystem }

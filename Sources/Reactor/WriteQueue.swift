@@ -7,6 +7,8 @@ internal import CLibUV
   private var inFlight = ByteBuffer()
   /// Behind it.
   var gathering: ByteBuffer
+  /// What the loop's account holds for this queue.
+  private(set) var chargedBytes = 0
   private let request: UnsafeMutablePointer<uv_write_t>
 
   init(capacity: Int) {
@@ -15,6 +17,14 @@ internal import CLibUV
   }
 
   deinit { unsafe request.deallocate() }
+
+  /// The bytes that wait: those with libuv, those behind them, and `other` that its stream holds.
+  func charge(other: Int, to held: HeldBytes) {
+    let count = inFlight.count + gathering.count + other
+    guard count != chargedBytes else { return }
+    held.add(count - chargedBytes)
+    chargedBytes = count
+  }
 
   func takeGathered() -> ByteBuffer { exchange(&gathering, with: ByteBuffer()) }
 

@@ -4,34 +4,93 @@ public import Base
 ///
 /// RFC 3986 §6.2.2: a percent-encoded unreserved character is decoded, the digits of every other escape are
 /// in upper case, dot segments are removed (§5.2.4). An encoded dot is a dot, so no spelling of `..` gets
-/// past a route. What could mean something else to an origin stays: `//`, `%2F`, `%5C` and `\`. The query
-/// is left alone. Normalising twice changes nothing more.
+/// past a route. What could mean something else to an origin stays: `//`, `%2F` and `%5C`; what could only be meant
+/// to mislead is refused (`Look.treacherous`). The query is left alone. Normalising twice changes nothing more.
 public enum NormalizedPath {
-  /// Whether `append` could write anything else than `bytes[range]`: a scan without a write, false for
-  /// almost every request.
-  public static func needsWork(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-    guard !range.isEmpty else { return true }
+  public enum Look: Sendable {
+    /// `append` would write `bytes[range]`.
+    case plain
+    /// `append` writes it otherwise.
+    case otherwise
+    /// Origins would take it for something else than we do, and nobody means it: see `isTreacherous`.
+    case treacherous
+  }
+
+  /// What is to be done about the target `bytes[range]`: a scan without a write, `.plain` for almost every request.
+  public static func look(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Look {
+    guard !range.isEmpty else { return .otherwise }
     let target = bytes.extracting(range)
-    guard target[0] == slash else { return !isAsterisk(target) }
+    guard target[0] == slash else {
+      return isAsterisk(target) ? .plain : isTreacherous(target) ? .treacherous : .otherwise
+    }
     var at = 1
     while true {
       at = ByteScan.firstOutside(low: plainLow, high: plainHigh, target, from: at)
-      guard at < target.count, target[at] != question else { return false }
+      guard at < target.count, target[at] != question else { return .plain }
+      let isOdd = target[at] != dot || target[at - 1] == slash
+      if isOdd { return lookCloser(target) }
+      at += 1
+    }
+  }
+
+  private static func lookCloser(_ target: Span<UInt8>) -> Look {
+    if isTreacherous(target) { return .treacherous }
+    var at = 1
+    while at < target.count, target[at] != question {
       switch target[at] {
       case dot where target[at - 1] == slash:
         let end = segmentEnd(target, from: at, to: target.count)
-        if dots(target.extracting(at..<end)) != nil { return true }
+        if dots(target.extracting(at..<end)) != nil { return .otherwise }
       case percent:
         if let escaped = escape(target, at: at, to: target.count),
           isUnreserved(escaped) || isLowerHex(target[at + 1]) || isLowerHex(target[at + 2])
         {
-          return true
+          return .otherwise
         }
       default: break
       }
       at += 1
     }
+    return .plain
   }
+
+  /// Whether the path means one thing here and another to some origin, on purpose only:
+  /// - an encoded NUL, where C strings end;
+  /// - a bare `\`, which some take for `/`, and `#`, where a path ends that never should have one on the wire
+  ///   (RFC 3986 has neither);
+  /// - a dot segment that shows once an encoded slash or backslash is decoded (`..%2F`), or a path parameter is cut
+  ///   off (`..;a=b/`, as servlet containers do).
+  private static func isTreacherous(_ target: Span<UInt8>) -> Bool {
+    let end = ByteScan.first(question, in: target, from: 0)
+    /// Letters of the segment that are dots; `other` once there is something else.
+    var dots = 0
+    var isOther = false
+    var isParameter = false
+    var isEncoded = false
+    var at = 0
+    while at < end {
+      var byte = target[at]
+      var width = 1
+      if byte == backslash || byte == number { return true }
+      if byte == percent, let escaped = escape(target, at: at, to: end) {
+        (byte, width) = (escaped, 3)
+        if byte == 0 { return true }
+      }
+      if byte == slash || byte == backslash {
+        let endsEncoded = width == 3
+        if isDots(dots, isOther), isParameter || isEncoded || endsEncoded { return true }
+        (dots, isOther, isParameter, isEncoded) = (0, false, false, endsEncoded)
+      } else if byte == semicolon {
+        isParameter = true
+      } else if !isParameter {
+        if byte == dot { dots += 1 } else { isOther = true }
+      }
+      at += width
+    }
+    return isDots(dots, isOther) && (isParameter || isEncoded)
+  }
+
+  private static func isDots(_ count: Int, _ isOther: Bool) -> Bool { !isOther && (count == 1 || count == 2) }
 
   /// Appends the normalised path of the target `bytes[range]`, then its query as it is.
   ///
@@ -157,7 +216,11 @@ public enum NormalizedPath {
   private static let percent = UInt8(ascii: "%")
   private static let question = UInt8(ascii: "?")
 
-  /// ASCII without `%`, `.` and `?`.
-  private static let plainLow = ~(1 << 0x25 | 1 << 0x2E | 1 << 0x3F) as UInt64
-  private static let plainHigh = UInt64.max
+  private static let backslash = UInt8(ascii: "\\")
+  private static let number = UInt8(ascii: "#")
+  private static let semicolon = UInt8(ascii: ";")
+
+  /// ASCII without `#`, `%`, `.`, `?` and `\`.
+  private static let plainLow = ~(1 << 0x23 | 1 << 0x25 | 1 << 0x2E | 1 << 0x3F) as UInt64
+  private static let plainHigh = ~(1 << 0x1C) as UInt64
 }

@@ -27,19 +27,8 @@ struct EventLog: LogHandler {
 
   func log(event: LogEvent) {
     var line = ByteBuffer()
-    let civil = HTTPDate.Civil(seconds: WallClock.seconds())
     if format == .json { line.append("{\"time\":\"") }
-    line.append(decimal: civil.year, width: 4)
-    line.append("-")
-    line.append(decimal: civil.month, width: 2)
-    line.append("-")
-    line.append(decimal: civil.day, width: 2)
-    line.append("T")
-    line.append(decimal: civil.hour, width: 2)
-    line.append(":")
-    line.append(decimal: civil.minute, width: 2)
-    line.append(":")
-    line.append(decimal: civil.second, width: 2)
+    HTTPDate.appendInternetTime(seconds: WallClock.seconds(), to: &line)
     switch format {
     case .text:
       line.append(text: "Z \(event.level): \(event.message)\n")

@@ -1,13 +1,16 @@
-public import Admin
+internal import Admin
 internal import Base
-public import Cache
+internal import Cache
 public import Configuration
+internal import Delivery
 internal import Logging
 internal import Observe
 internal import Proxy
+internal import RateLimit
 public import Reactor
 internal import Routing
 internal import Synchronization
+internal import TLS
 internal import Upstream
 
 /// The composition root: builds the workers from the settings and runs them until a signal.
@@ -31,36 +34,42 @@ public final class Server {
     public func cut() { mailbox.post(.cut) }
   }
 
-  private let settings: Settings
+  let settings: Settings
   private let control: Control
   private let handlesSignals: Bool
   private let onStart: ([SocketAddress]) -> Void
-  private let onAdminStart: (SocketAddress) -> Void
-  private let logger: Logger
-  private let loop: EventLoop
+  let onAdminStart: (SocketAddress) -> Void
+  let logger: Logger
+  let loop: EventLoop
   private let mainMail = Mailbox<(index: Int, event: Worker.Event)>()
   private var worker: Worker?
-  private var threads: [LoopThread] = []
+  var threads: [LoopThread] = []
   private var workerMail: [Mailbox<Worker.Command>] = []
   private var signals: [SignalWatcher] = []
   private var timers: [RepeatingTimer] = []
-  private var logWriter: (writer: LogWriter, thread: LoopThread)?
-  private var directories: [EndpointDirectory] = []
+  var logWriter: (writer: LogWriter, thread: LoopThread)?
+  var directories: [EndpointDirectory] = []
   private var awaitedDirectories = 0
-  private var admin: AdminServer?
-  private var gatherings = Gatherings()
-  private var store: CacheStore?
+  var admin: AdminServer?
+  var gatherings = Gatherings()
+  var store: CacheStore?
   /// So much of the cache is looked at for what is of no use any more, this often.
   private static let sweepCount = 4096
   private static let sweepInterval = Interval.seconds(1)
-  private var connectionsMax = 0
-  private let startedAt: Instant
-  private var liveWorkers = 0
+  var limits: SharedLimits?
+  var tls: SecuredListeners?
+  var delivery: DeliveryService?
+  let deliveryMail = Mailbox<DeliveryService.Event>()
+  /// From its thread's start to its end.
+  var isDeliveryLive = false
+  var awaitsDelivery = false
+  let startedAt: Instant
+  var liveWorkers = 0
   /// What the workers were told in the end: those that start late are told it again.
   private var stopCommand: Worker.Command?
   private var hasEnded = false
   private var cutConnections = 0
-  private var isStopping = false
+  var isStopping = false
   private var exitCode = ExitCode.clean
 
   /// Runs Sluice in the foreground. Returns the process's exit code.
@@ -119,6 +128,7 @@ public final class Server {
     }
     worker = nil
     admin = nil
+    tls?.close()
     let isLookingUp = directories.contains { $0.isLookingUp }
     directories = []
     if isLookingUp { loop.abandon() } else { loop.close() }
@@ -130,18 +140,16 @@ public final class Server {
   /// Looks at every origin at once; goes on when the first answers are in, or soon after.
   private func startDirectories(_ onStarted: @escaping () -> Void) {
     let upstreams = settings.upstreams
+    guard !upstreams.isEmpty else { return onStarted() }
     awaitedDirectories = upstreams.count
     for (index, upstream) in upstreams.enumerated() {
-      directories.append(
-        EndpointDirectory(
-          index: index, name: upstream.name, upstream.settings, on: loop,
-          publish: { [unowned self] set in tell(.endpoints(index: index, set)) },
-          report: { [logger] event in
-            switch event {
-            case .info(let text): logger.info("\(text)")
-            case .warning(let text): logger.warning("\(text)")
-            }
-          }))
+      do throws(TLSError) {
+        directories.append(try directory(index, upstream.name, upstream.settings))
+      } catch {
+        fail("SLUICE_TLS_CA: \(error)")
+        exitCode = ExitCode.configuration
+        return
+      }
     }
     for directory in directories {
       directory.start { [unowned self] in
@@ -151,6 +159,20 @@ public final class Server {
     }
   }
 
+  private func directory(
+    _ index: Int, _ name: String, _ settings: UpstreamSettings
+  ) throws(TLSError) -> EndpointDirectory {
+    try EndpointDirectory(
+      index: index, name: name, settings, on: loop,
+      publish: { [unowned self] set in tell(.endpoints(index: index, set)) },
+      report: { [logger] event in
+        switch event {
+        case .info(let text): logger.info("\(text)")
+        case .warning(let text): logger.warning("\(text)")
+        }
+      })
+  }
+
   private func start(descriptors: Int) {
     guard !isStopping else { return end() }
     do throws(UVError) {
@@ -158,8 +180,9 @@ public final class Server {
     } catch {
       return fail("SLUICE_ACCESS_LOG: cannot open the file: \(error)")
     }
+    guard startTLS() else { return }
     var unixSockets: [UnixListenerSocket] = []
-    for case .unix(let path) in settings.listen {
+    for case .unix(let path) in settings.listen + settings.tlsListen {
       do throws(UVError) {
         unixSockets.append(try UnixListenerSocket(path: path))
       } catch {
@@ -173,29 +196,37 @@ public final class Server {
       return fail("SLUICE_ROUTES: \(error)")
     }
     let mainMail = self.mainMail
-    let budget = ConnectionBudget(wanted: settings.proxy.connectionsMax, descriptors: descriptors)
-    connectionsMax = budget.limit
+    let limits = SharedLimits(settings.proxy, descriptors: descriptors)
+    self.limits = limits
+    startSweep(limits)
     let parts = WorkerParts(
       settings: settings, upstreams: settings.upstreams, routes: routes, sets: directories.map(\.current),
       // Through the mail for the first worker as well: nobody is called back while calling.
       find: { mainMail.post((0, .found($0))) },
-      budget: budget, store: startCache(), unixSockets: unixSockets, logWriter: logWriter?.writer,
+      limits: limits, store: startCache(), tls: tls?.server, unixSockets: unixSockets,
+      logWriter: logWriter?.writer,
       logger: logger)
     let mail = Mailbox<Worker.Command>()
     let first = Worker(parts, on: loop, mailbox: mail) { [unowned self] in received($0, from: 0) }
     worker = first
     workerMail.append(mail)
     liveWorkers = 1
-    guard startAdmin() else { return }
+    guard startAdmin(), startDelivery() else { return }
     let bound: [SocketAddress]
     do throws(ListenError) {
       bound = try first.listen(on: settings.listen, unixSockets)
     } catch {
       return fail("SLUICE_LISTEN: cannot listen on \(error.address): \(error.cause)")
     }
-    for index in 1..<max(1, settings.workers) { startThread(index, parts, bound) }
+    let secured: [SocketAddress]
+    do throws(ListenError) {
+      secured = try first.listen(on: settings.tlsListen, unixSockets, isSecured: true)
+    } catch {
+      return fail("SLUICE_TLS_LISTEN: cannot listen on \(error.address): \(error.cause)")
+    }
+    for index in 1..<max(1, settings.workers) { startThread(index, parts, bound, secured) }
     awaitedWorkers = settings.workers - 1
-    boundAddresses = bound
+    boundAddresses = bound + secured
     announceWhenStarted()
   }
 
@@ -211,10 +242,40 @@ public final class Server {
     return store
   }
 
-  private var awaitedWorkers = 0
-  private var boundAddresses: [SocketAddress] = []
+  /// Lets clients go that asked nothing for a whole window.
+  private func startSweep(_ limits: SharedLimits) {
+    guard let rate = limits.rate else { return }
+    let timer = RepeatingTimer(every: Server.sweepInterval, on: loop) {
+      rate.sweep(Server.sweepCount, at: EventLoop.nanoseconds)
+    }
+    timer.unreference()
+    timers.append(timer)
+  }
 
-  private func startThread(_ index: Int, _ parts: WorkerParts, _ addresses: [SocketAddress]) {
+  /// `false` when the certificates cannot be used, which has been told.
+  private func startTLS() -> Bool {
+    guard !settings.tlsListen.isEmpty else { return true }
+    do throws(TLSError) {
+      tls = try SecuredListeners(settings.tls, on: loop) { [logger] event in
+        switch event {
+        case .info(let text): logger.info("\(text)")
+        case .warning(let text): logger.warning("\(text)")
+        }
+      }
+      return true
+    } catch {
+      fail("TLS: \(error)")
+      exitCode = ExitCode.configuration
+      return false
+    }
+  }
+
+  private var awaitedWorkers = 0
+  var boundAddresses: [SocketAddress] = []
+
+  private func startThread(
+    _ index: Int, _ parts: WorkerParts, _ addresses: [SocketAddress], _ secured: [SocketAddress]
+  ) {
     let mail = Mailbox<Worker.Command>()
     workerMail.append(mail)
     let mainMail = self.mainMail
@@ -227,6 +288,7 @@ public final class Server {
           let worker = Worker(parts, on: loop, mailbox: mail) { mainMail.post((index, $0)) }
           do throws(ListenError) {
             _ = try worker.listen(on: addresses, parts.unixSockets)
+            _ = try worker.listen(on: secured, parts.unixSockets, isSecured: true)
             mainMail.post((index, .started))
           } catch {
             mainMail.post((index, .failed("cannot listen on \(error.address): \(error.cause)")))
@@ -241,8 +303,8 @@ public final class Server {
     }
   }
 
-  private func announceWhenStarted() {
-    guard awaitedWorkers == 0, !isStopping else { return }
+  func announceWhenStarted() {
+    guard awaitedWorkers == 0, !awaitsDelivery, !isStopping else { return }
     let addresses = boundAddresses.map { "\($0)" }.joined(separator: ", ")
     let count = settings.workers
     logger.info(
@@ -253,6 +315,7 @@ public final class Server {
 
   private var endpointText: String {
     let upstreams = settings.upstreams
+    if upstreams.isEmpty { return "no upstream" }
     guard upstreams.count == 1 else { return "\(upstreams.count) upstreams" }
     return "upstream " + upstreams[0].settings.origins.map(\.description).joined(separator: ", ")
   }
@@ -273,15 +336,15 @@ public final class Server {
     case .ended(let cut):
       cutConnections += cut
       liveWorkers -= 1
-      if liveWorkers == 0 { end() }
+      if isIdle { end() }
     }
   }
 
-  private func fail(_ reason: String) {
+  func fail(_ reason: String) {
     logger.critical("\(reason)")
     exitCode = ExitCode.failure
     isStopping = true
-    if liveWorkers == 0 { end() } else { cut() }
+    if isIdle { end() } else { cut() }
   }
 
   // MARK: Stop
@@ -296,6 +359,7 @@ public final class Server {
       SignalWatcher(.hangUp, on: loop) { [unowned self] in
         logWriter?.writer.reopen()
         for directory in directories { directory.resolveNow() }
+        tls?.reload()
       },
     ]
   }
@@ -304,7 +368,7 @@ public final class Server {
     guard !isStopping else { return }
     isStopping = true
     logger.info("\(reason): draining, at most \(settings.drainTimeout.milliseconds / 1000) s")
-    if liveWorkers == 0 { return end() }
+    if isIdle { return end() }
     let patience = Interval(
       milliseconds: settings.preDrain.milliseconds + settings.drainTimeout.milliseconds)
     let deadline = RepeatingTimer(every: patience, on: loop) { [unowned self] in
@@ -324,20 +388,25 @@ public final class Server {
 
   private func cut() {
     isStopping = true
-    if liveWorkers == 0 { return end() }
+    if isIdle { return end() }
     stopCommand = .cut
+    delivery?.cut()
     tell(.cut)
   }
 
+  /// Whether nothing of it is left.
+  var isIdle: Bool { liveWorkers == 0 && !isDeliveryLive }
+
   private func drainWorkers() {
     guard stopCommand == nil else { return }
+    delivery?.drain()
     stopCommand = .drain
     tell(.drain)
   }
 
-  private func tell(_ command: Worker.Command) { for mail in workerMail { mail.post(command) } }
+  func tell(_ command: Worker.Command) { for mail in workerMail { mail.post(command) } }
 
-  private func end() {
+  func end() {
     guard !hasEnded else { return }
     hasEnded = true
     if cutConnections > 0 {
@@ -351,78 +420,9 @@ public final class Server {
     for timer in timers { timer.close() }
     for signal in signals { signal.close() }
     mainMail.close()
+    deliveryMail.close()
     control.mailbox.close()
     // A look-up that hangs in the system's resolver cannot be cancelled and must not hold the end up.
     loop.stop()
-  }
-}
-
-// MARK: Admin
-
-extension Server: AdminSource {
-  public var isDraining: Bool { isStopping }
-
-  public var cache: CacheStore? { store }
-
-  public var groups: [AdminSnapshot.Group] {
-    directories.map {
-      AdminSnapshot.Group(
-        name: $0.name, statuses: $0.statuses, problem: $0.problem, goneEjections: $0.goneEjections)
-    }
-  }
-
-  public func gather(_ completion: @escaping (AdminSnapshot) -> Void) {
-    let number = gatherings.begin(liveWorkers) { [unowned self] loops in
-      completion(
-        AdminSnapshot(
-          version: Version.text, uptime: loop.now.since(startedAt), isDraining: isStopping, loops: loops,
-          groups: groups, connectionsMax: connectionsMax, cache: store?.statistics))
-    }
-    tell(.count(number))
-  }
-
-  /// `false` when it failed, which has been told.
-  private func startAdmin() -> Bool {
-    guard let address = settings.adminListen else { return true }
-    let server = AdminServer(self, on: loop) { [logger] in logger.warning("\($0)") }
-    do throws(UVError) {
-      let bound = try server.listen(on: address)
-      admin = server
-      onAdminStart(bound)
-      return true
-    } catch {
-      fail("SLUICE_ADMIN_LISTEN: cannot listen on \(address): \(error)")
-      return false
-    }
-  }
-}
-
-/// Questions to all loops that wait for their answers.
-private struct Gatherings {
-  private struct Gathering {
-    var missing: Int
-    var loops: [(index: Int, AdminSnapshot.Loop)] = []
-    let completion: ([AdminSnapshot.Loop]) -> Void
-  }
-
-  private var open: [Int: Gathering] = [:]
-  private var nextNumber = 0
-
-  mutating func begin(_ count: Int, _ completion: @escaping ([AdminSnapshot.Loop]) -> Void) -> Int {
-    nextNumber += 1
-    // A loop that ended meanwhile never answers.
-    open = open.filter { $0.key > nextNumber - 64 }
-    open[nextNumber] = Gathering(missing: count, completion: completion)
-    return nextNumber
-  }
-
-  mutating func received(_ number: Int, from index: Int, _ loop: AdminSnapshot.Loop) {
-    guard var gathering = open[number] else { return }
-    gathering.loops.append((index, loop))
-    gathering.missing -= 1
-    open[number] = gathering.missing > 0 ? gathering : nil
-    if gathering.missing <= 0 {
-      gathering.completion(gathering.loops.sorted { $0.index < $1.index }.map { $0.1 })
-    }
   }
 }

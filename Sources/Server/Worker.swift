@@ -7,6 +7,7 @@ internal import Observe
 internal import Proxy
 internal import Reactor
 internal import Routing
+internal import TLS
 internal import Upstream
 
 /// What every worker is made from.
@@ -19,9 +20,11 @@ struct WorkerParts: Sendable {
   let sets: [EndpointSet]
   /// Tells what requests find out about endpoints.
   let find: @Sendable (Finding) -> Void
-  let budget: ConnectionBudget
+  let limits: SharedLimits
   /// `nil` where nothing is cached.
   let store: CacheStore?
+  /// What secured listeners show; `nil` where there are none.
+  let tls: TLSServer?
   let unixSockets: [UnixListenerSocket]
   let logWriter: LogWriter?
   let logger: Logger
@@ -74,7 +77,8 @@ final class Worker {
     idleGrace = min(Worker.idleGraceMax, Interval(milliseconds: parts.settings.drainTimeout.milliseconds / 2))
     context = ProxyContext(
       settings: parts.settings.proxy, upstreams: upstreams, routes: parts.routes, store: parts.store,
-      accessLog: accessLog, budget: parts.budget, on: loop, report: { logger.warning("\($0)") })
+      accessLog: accessLog, limits: parts.limits, tls: parts.tls, on: loop,
+      report: { logger.warning("\($0)") })
     mailbox.open(on: loop) { [unowned self] command in
       switch command {
       case .drain: drain()
@@ -88,7 +92,8 @@ final class Worker {
     lagTimer = RepeatingTimer(every: LoopLag.interval, on: loop) { [unowned self] in
       lag.ticked(at: EventLoop.nanoseconds)
     }
-    lagTimer?.unreference()
+    // Without listeners nothing else keeps the loop waiting for mail.
+    if !(parts.settings.listen + parts.settings.tlsListen).isEmpty { lagTimer?.unreference() }
     if let accessLog {
       flushTimer = RepeatingTimer(every: .milliseconds(200), on: loop) { accessLog.flush() }
       flushTimer?.unreference()
@@ -96,9 +101,9 @@ final class Worker {
   }
 
   /// Listens on `addresses`. Returns them as bound.
-  func listen(on addresses: [SocketAddress], _ unixSockets: [UnixListenerSocket]) throws(ListenError)
-    -> [SocketAddress]
-  {
+  func listen(
+    on addresses: [SocketAddress], _ unixSockets: [UnixListenerSocket], isSecured: Bool = false
+  ) throws(ListenError) -> [SocketAddress] {
     var bound: [SocketAddress] = []
     for address in addresses {
       do throws(UVError) {
@@ -110,7 +115,7 @@ final class Worker {
           listener = try SocketListener(
             address, isDualStack: !Worker.hasIPv4Twin(address, in: addresses), on: loop, handler: context)
         }
-        context.add(listener)
+        context.add(listener, isSecured: isSecured)
         bound.append(listener.address)
       } catch {
         throw ListenError(address: address, cause: error)

@@ -48,6 +48,8 @@ public final class LocalEndpoint {
   public let pool: ConnectionPool
   public let counters = Confined(EndpointCounters())
   let latency = Confined(LatencyAverage())
+  /// Places that were taken for exchanges that have not begun.
+  var reserved = 0
   /// Failures in a row.
   private var streak = 0
   /// Told once, until something changes.

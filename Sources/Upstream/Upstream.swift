@@ -92,16 +92,43 @@ public final class Upstream {
   /// The endpoint for the next request. `nil` where none is usable.
   @inline(__always) public func select(_ key: BalanceKey = .none) -> LocalEndpoint? {
     budget.value.requestBegan()
-    if isRoundRobin {
+    if isRoundRobin, settings.inFlightMax == 0 {
       guard let index = set.next() else { return nil }
       return locals[index]
     }
-    return choose(key, excluding: [])
+    return select(key, excluding: [])
   }
 
   /// The endpoint for another try. `nil` where all usable ones are in `tried`, a list of ids.
+  ///
+  /// Where requests under way are limited, a place is taken: `began` must follow.
   public func select(_ key: BalanceKey, excluding tried: [Int]) -> LocalEndpoint? {
-    choose(key, excluding: tried)
+    guard settings.inFlightMax > 0 else { return choose(key, excluding: tried) }
+    var passed = tried
+    for local in locals where local.endpoint.isFull(settings.inFlightMax) { passed.append(local.endpoint.id) }
+    while let local = choose(key, excluding: passed) {
+      if local.endpoint.take(of: settings.inFlightMax) {
+        local.reserved += 1
+        return local
+      }
+      // Another loop was quicker.
+      passed.append(local.endpoint.id)
+    }
+    return nil
+  }
+
+  /// Whether any endpoint is usable that is not in `tried`, and has a place.
+  public func hasOther(excluding tried: [Int]) -> Bool {
+    set.usable.contains { index in
+      let endpoint = locals[index].endpoint
+      return !tried.contains(endpoint.id)
+        && (settings.inFlightMax == 0 || !endpoint.isFull(settings.inFlightMax))
+    }
+  }
+
+  /// There are endpoints, and all of them have as much to do as they may.
+  public var isFull: Bool {
+    settings.inFlightMax > 0 && set.usable.contains { locals[$0].endpoint.isFull(settings.inFlightMax) }
   }
 
   private func choose(_ key: BalanceKey, excluding tried: [Int]) -> LocalEndpoint? {
@@ -184,7 +211,13 @@ public final class Upstream {
   // MARK: What became of requests
 
   /// An exchange turns to `local`.
-  @inline(__always) public func began(_ local: LocalEndpoint) { local.counters.value.inFlight += 1 }
+  @inline(__always) public func began(_ local: LocalEndpoint) {
+    local.counters.value.inFlight += 1
+    if settings.inFlightMax > 0 {
+      // A request that is sent again goes where it was, full or not.
+      if local.reserved > 0 { local.reserved -= 1 } else { local.endpoint.takeAnyway() }
+    }
+  }
 
   /// An exchange on `local` is over.
   /// - Parameters:
@@ -195,6 +228,7 @@ public final class Upstream {
     _ local: LocalEndpoint, status: Int, nanoseconds: UInt64, at now: UInt64, failure: StaticString? = nil
   ) {
     local.counters.value.inFlight -= 1
+    if settings.inFlightMax > 0 { local.endpoint.giveBack() }
     local.counters.value.responses[min(5, status / 100)] += 1
     if status > 0, nanoseconds > 0 { local.counters.value.latency.add(microseconds: nanoseconds / 1000) }
     if measuresLatency, status > 0, nanoseconds > 0 { local.latency.value.add(nanoseconds, at: now) }

@@ -61,7 +61,10 @@ struct SluiceCommand: ParsableCommand {
     guard unread.isEmpty else { return SluiceCommand.refuse(unread.map(\.description)) }
     if question == .healthcheck { return HealthQuestion.ask(settings) }
     switch mode {
-    case nil: return Server.run(settings)
+    case nil:
+      // Destinations of jobs have names by the thousand; upstreams have few.
+      if settings.takesJobs { EventLoop.widenResolver() }
+      return Server.run(settings)
     case .check:
       print("configuration is valid\n\(settings.summary)")
       return Server.ExitCode.clean

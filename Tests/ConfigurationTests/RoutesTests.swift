@@ -89,7 +89,7 @@ import Upstream
     ("/a=a:1,,b:1", "/a=a:1,,b:1", "has an empty entry"),
     ("/a=b=c:1", "/a=b=c:1", "has a host name with other characters than letters, digits, '-', '_' and '.'"),
     ("/a=a:1,A:1;weight=2", "/a=A:1;weight=2", "is listed already (a larger share is written ;weight=N)"),
-    ("/a=https://b", "/a=https://b", "asks for TLS to an origin, which is not available in this version"),
+    ("/a=ftp://b", "/a=ftp://b", "has a scheme other than http and https"),
     (
       "http://a/b=c:1", "http://a/b=c:1",
       "has a URL for a pattern, which is a host and the start of a path alone"

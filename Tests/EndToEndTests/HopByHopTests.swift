@@ -44,7 +44,7 @@ import Testing
     #expect(request["Host"] == "a")
     #expect(request.all("X-Forwarded-For") == ["127.0.0.1"])
     #expect(request["X-Forwarded-Proto"] == "http")
-    #expect(request["Via"] == "1.1 sluice")
+    #expect(request["Via"] == "1.1 sluice-test")
   }
 
   @Test func `Connection cannot remove the transfer coding`() throws {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("An origin that goes after an interim answer", .timeLimit(.minutes(1))) struct RetryAfterInterimTests {
+@Suite("An origin that goes after an interim answer", .timeLimit(.minutes(5))) struct RetryAfterInterimTests {
   @Test(arguments: ["100 Continue", "103 Early Hints"])
   func `has the request and is not sent it again, though its connection was a reused one`(
     _ interim: String

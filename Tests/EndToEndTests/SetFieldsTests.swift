@@ -3,7 +3,7 @@ import Proxy
 import TestSupport
 import Testing
 
-@Suite("SLUICE_SET_REQUEST_FIELDS and SLUICE_SET_RESPONSE_FIELDS", .timeLimit(.minutes(1)))
+@Suite("SLUICE_SET_REQUEST_FIELDS and SLUICE_SET_RESPONSE_FIELDS", .timeLimit(.minutes(5)))
 struct SetFieldsTests {
   /// What the origin and the client get of one request with `fields` through a proxy set up by `configure`.
   private func exchange(

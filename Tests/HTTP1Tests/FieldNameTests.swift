@@ -33,6 +33,14 @@ import Testing
     ("content-location", .contentLocation),
     ("cache-groups", .cacheGroups),
     ("cache-group-invalidation", .cacheGroupInvalidation),
+    ("cdn-loop", .cdnLoop),
+    ("traceparent", .traceParent),
+    ("x-request-id", .xRequestID),
+    ("x-powered-by", .xPoweredBy),
+    ("x-frame-options", .xFrameOptions),
+    ("referrer-policy", .referrerPolicy),
+    ("x-content-type-options", .xContentTypeOptions),
+    ("strict-transport-security", .strictTransportSecurity),
   ]
   private static let tokenCharacters = (UInt8.min...0x7F).filter { byte in
     ASCII.isDigit(byte) || (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte)

@@ -4,9 +4,17 @@ import TestSupport
 
 @testable import Proxy
 
+/// As by default, but for fields that would only stand in the way.
+let plainSettings = {
+  var settings = ProxySettings()
+  settings.instance = "test"
+  settings.addsSecurityFields = false
+  return settings
+}()
+
 /// What a client's head becomes on its way to an origin.
 func rewritten(
-  request text: String, _ settings: ProxySettings = ProxySettings(), peer: String? = "192.0.2.7",
+  request text: String, _ settings: ProxySettings = plainSettings, peer: String? = "192.0.2.7",
   isTrusted: Bool = false, authority: String = "origin:81"
 ) throws -> (head: String, hostRange: Range<Int>) {
   let bytes = Array(text.utf8)
@@ -26,7 +34,7 @@ func rewritten(
 /// What an origin's head becomes on its way to a client.
 func rewritten(
   response text: String, _ connection: ResponseRewrite.Connection,
-  _ settings: ProxySettings = ProxySettings(),
+  _ settings: ProxySettings = plainSettings,
   answering method: Method = .get
 ) throws -> String {
   let bytes = Array(text.utf8)

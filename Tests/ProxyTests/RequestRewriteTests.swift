@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The head an origin gets") struct RequestRewriteTests {
   private let ours =
-    "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nVia: 1.1 sluice\r\n\r\n"
+    "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nVia: 1.1 sluice-test\r\n\r\n"
 
   @Test func `is the client's with ours behind it`() throws {
     let head = try rewritten(request: "GET /x?y HTTP/1.1\r\nhost: a\r\nX-A:  b \r\n\r\n").head
@@ -67,12 +67,12 @@ import Testing
     let (head, hostRange) = try rewritten(request: "GET / HTTP/1.0\r\nX-A: b\r\n\r\n")
     #expect(
       head == "GET / HTTP/1.1\r\nX-A: b\r\nHost: origin:81\r\nX-Forwarded-For: 192.0.2.7\r\n"
-        + "X-Forwarded-Proto: http\r\nVia: 1.0 sluice\r\n\r\n")
+        + "X-Forwarded-Proto: http\r\nVia: 1.0 sluice-test\r\n\r\n")
     #expect(Array(head.utf8)[hostRange].elementsEqual("origin:81".utf8))
   }
 
   @Test func `has the origin's name where Host stood, and says where`() throws {
-    var settings = ProxySettings()
+    var settings = plainSettings
     settings.hostPolicy = .upstream
     let (head, hostRange) = try rewritten(request: "GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\n", settings)
     #expect(head.hasPrefix("GET / HTTP/1.1\r\nHost: origin:81\r\nX-A: b\r\n"))
@@ -80,7 +80,7 @@ import Testing
   }
 
   @Test func `has a fixed name, which is nobody's to replace`() throws {
-    var settings = ProxySettings()
+    var settings = plainSettings
     settings.hostPolicy = .fixed("app")
     let (head, hostRange) = try rewritten(request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", settings)
     #expect(head.hasPrefix("GET / HTTP/1.1\r\nHost: app\r\n"))
@@ -102,7 +102,7 @@ import Testing
     ).head
     #expect(
       head == "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7\r\n"
-        + "X-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\nVia: 1.1 sluice\r\n\r\n")
+        + "X-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\nVia: 1.1 sluice-test\r\n\r\n")
   }
 
   @Test(arguments: [("2001:db8::1", "2001:db8::1"), ("::ffff:10.0.0.1", "10.0.0.1"), (nil, "unix:")])
@@ -117,7 +117,8 @@ import Testing
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: x/1\r\n\r\n"
     ).head
     #expect(
-      head.hasSuffix("Via: 1.1 sluice\r\nUpgrade: websocket\r\nUpgrade: x/1\r\nConnection: upgrade\r\n\r\n"))
+      head.hasSuffix(
+        "Via: 1.1 sluice-test\r\nUpgrade: websocket\r\nUpgrade: x/1\r\nConnection: upgrade\r\n\r\n"))
   }
 
   @Test func `carries trailers and an upgrade with both connection options`() throws {
@@ -129,7 +130,7 @@ import Testing
   }
 
   @Test func `has set fields last and not what they replace`() throws {
-    var settings = ProxySettings()
+    var settings = plainSettings
     settings.requestFields = [
       FieldSetting(name: "X-Set", value: "1"), FieldSetting(name: "X-Gone", value: ""),
       FieldSetting(name: "Via", value: "1.1 us"), FieldSetting(name: "X-Forwarded-Proto", value: ""),

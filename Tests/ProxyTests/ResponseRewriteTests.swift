@@ -67,7 +67,7 @@ import Testing
   @Test(arguments: [100, 103, 199]) func `of an interim answer gets no date, no length and no set field`(
     _ status: Int
   ) throws {
-    var settings = ProxySettings()
+    var settings = plainSettings
     settings.responseFields = [FieldSetting(name: "X-Set", value: "1")]
     let head = try rewritten(
       response: "HTTP/1.1 \(status) X\r\nLink: l\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
@@ -86,7 +86,7 @@ import Testing
   }
 
   @Test func `has set fields last and not what they replace`() throws {
-    var settings = ProxySettings()
+    var settings = plainSettings
     settings.responseFields = [
       FieldSetting(name: "Server", value: ""), FieldSetting(name: "Date", value: "never"),
       FieldSetting(name: "X-A", value: "ours"),

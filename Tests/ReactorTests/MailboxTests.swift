@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A mailbox", .timeLimit(.minutes(10))) struct MailboxTests {
   @Test func `brings what many threads post, each thread's in its order`() throws {
-    let (threadCount, each) = (4, 2000)
+    let (threadCount, each) = (4, 500)
     let mailbox = Mailbox<(thread: Int, number: Int)>()
     var received: [[Int]] = Array(repeating: [], count: threadCount)
     try runLoop("the mail") { loop, done in

@@ -70,6 +70,9 @@ public final class ProxyUnderTest: Sendable {
     settings.upstream.health.check = .none
     // And answers from memory would be requests that a script misses.
     settings.proxy.cache.isEnabled = false
+    settings.proxy.instance = "test"
+    // A sanitizer on a busy machine is as slow as an overload.
+    settings.proxy.lagMax = Interval(milliseconds: 0)
     return settings
   }
 
@@ -107,7 +110,11 @@ public final class ProxyUnderTest: Sendable {
     return code
   }
 
-  deinit { control.cut() }
+  /// Waits for the end: what is freed while the process exits already looks like a leak.
+  deinit {
+    control.cut()
+    try? phase.wait("the proxy to end", seconds: 10) { if case .ended = $0 { true } else { false } }
+  }
 }
 
 /// A path for a socket or a file that no other test uses, short enough for a socket.

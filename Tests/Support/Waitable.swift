@@ -48,8 +48,8 @@ public final class Gate: Sendable {
 
 /// How long a test waits for what must come.
 public enum Patience {
-  /// Generous: a sanitizer on a busy machine is ten times slower. Nothing waits that long for what works.
-  public static let seconds = 20.0
+  /// Generous: a sanitizer on a busy machine is twenty times slower. Nothing waits that long for what works.
+  public static let seconds = 60.0
 }
 
 /// What a wire did not do.

@@ -26,6 +26,12 @@ open class WireSocket: @unchecked Sendable {
 
   deinit { close() }
 
+  /// What goes over the wire for bytes that are sent.
+  open func encoded(_ bytes: [UInt8]) throws -> [UInt8] { bytes }
+
+  /// What is received by what came over the wire.
+  open func decoded(_ bytes: ArraySlice<UInt8>) throws -> [UInt8] { Array(bytes) }
+
   /// Told of every run of bytes as it comes in.
   open func received(_ bytes: ArraySlice<UInt8>) {}
 
@@ -38,7 +44,7 @@ open class WireSocket: @unchecked Sendable {
   /// Sends everything.
   public func send(_ bytes: [UInt8], seconds: Double = Patience.seconds) throws {
     let deadline = Deadline(seconds: seconds)
-    var rest = bytes[...]
+    var rest = try encoded(bytes)[...]
     while !rest.isEmpty {
       let sent = try sendNow(rest)
       rest = rest.dropFirst(sent)
@@ -138,6 +144,11 @@ open class WireSocket: @unchecked Sendable {
     }
   }
 
+  /// Waits for something, whatever it comes to.
+  public func receiveSome(seconds: Double = Patience.seconds) throws {
+    try fill(Deadline(seconds: seconds), "anything")
+  }
+
   /// Reads without handing out, until at least `count` bytes wait.
   public func wait(forBytes count: Int, seconds: Double = Patience.seconds) throws {
     let deadline = Deadline(seconds: seconds)
@@ -173,7 +184,7 @@ open class WireSocket: @unchecked Sendable {
         unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0)
       }
       if count > 0 {
-        inbox += block[..<count]
+        inbox += try decoded(block[..<count])
         received(block[..<count])
         return
       }
@@ -220,6 +231,9 @@ open class WireSocket: @unchecked Sendable {
     }
   }
 
+  /// Another descriptor for the same connection, which the caller owns.
+  func letGo() -> Int32 { dup(descriptor) }
+
   /// Makes the kernel's buffers for this connection small, so that little is in flight.
   public func setBuffers(bytes: Int) {
     var size = Int32(bytes)
@@ -230,10 +244,10 @@ open class WireSocket: @unchecked Sendable {
 }
 
 /// A point in time by which something must have come.
-struct Deadline {
+public struct Deadline {
   private let instant: ContinuousClock.Instant
-  init(seconds: Double) { instant = .now + .seconds(seconds) }
-  var isPast: Bool { ContinuousClock.now >= instant }
+  public init(seconds: Double) { instant = .now + .seconds(seconds) }
+  public var isPast: Bool { ContinuousClock.now >= instant }
   /// Rounded up, at least 0.
   var millisecondsLeft: Int32 {
     let left = ContinuousClock.now.duration(to: instant)

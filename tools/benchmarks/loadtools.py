@@ -25,10 +25,12 @@ class Loadtest:
     def __init__(self, path, directory):
         self.path, self.directory = path, directory
 
-    def command(self, url, connections, seconds, close=False, body=0, rate=None):
+    def command(self, url, connections, seconds, close=False, body=0, rate=None, resumes=True):
         argv = [self.path, "--quiet", "--threads", "1", "--connections", connections, "--duration", f"{seconds}s",
                 "--timeout", "10s", "--expect-status", "200", "--json", "-"]
         argv += ["--no-keepalive"] if close else []
+        argv += ["--insecure"] if url.startswith("https:") else []
+        argv += [] if resumes else ["--no-resume"]
         argv += ["--rate", rate] if rate else []
         if body:
             file = self.directory / f"body-{body}"
@@ -55,7 +57,7 @@ class Wrk:
     """The usual one, as a check on ours: it looks at no more than the status."""
     name = "wrk"
 
-    def command(self, url, connections, seconds, close=False, body=0, rate=None):
+    def command(self, url, connections, seconds, close=False, body=0, rate=None, resumes=True):
         if rate:
             raise LoadFailed("wrk makes no open loop")
         argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", HERE / "wrk.lua"]

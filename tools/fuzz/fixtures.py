@@ -65,6 +65,19 @@ def cached():
     return [b"HTTP/1.1 200 OK\r\n" + line + b"\r\n\r\n" for line in lines]
 
 
+def jobs():
+    """Requests that are made afterwards, URLs, and a batch."""
+    whole = (
+        b'{"external_url":"https://Example.com:8443/a b?c=\xc3\xa9#d","rest_method":"post","request_headers":{"X-A":"b",'
+        b'"X-N":5,"X-L":["c","d"]},"request_body":{"n":[1,2.5e3,null,true],"s":"\\u00e9\\ud83d\\ude00"},'
+        b'"request_ttl":2.5,"retry":{"max_attempts":5,"backoff":"fixed","initial":"1s","max":"1h",'
+        b'"on":["connect","timeout","5xx","429"]},"delay":"5m","callback_url":"http://a.test/",'
+        b'"failure_callback_url":"http://b.test/","ordering_key":"k"}')
+    plain = b'{"external_url":"http://8.8.8.8/","request_body_base64":"AAEC","not_before":"2026-12-01T00:00:00.5Z"}'
+    return [whole, plain, b"[" + plain + b"," + plain + b"]", plain + b"\n" + plain, b"http://[2606:4700::1111]:81/x?y",
+            b"https://a_b.example.com./%2e%2e/?q"]
+
+
 def write_seeds(folder):
     # Two bytes steer the check (FuzzInput.swift): zero for the limits of production, then a seed.
     tables = {
@@ -72,6 +85,7 @@ def write_seeds(folder):
         "FuzzResponseHead": responses(),
         "FuzzRoutes": requests(),
         "FuzzCache": cached() + responses(),
+        "FuzzJobs": jobs(),
         "FuzzChunked": list(chunked(requests() + responses())),
     }
     for target, messages in tables.items():

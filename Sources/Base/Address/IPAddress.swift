@@ -31,6 +31,41 @@ extension IPAddress {
     self.init(high: high, low: low)
   }
 
+  /// Reads what stands at `bytes[range]`: the same notations, without a copy for dotted decimal.
+  public init?(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+    if let value = IPAddress.parseV4(bytes, range) {
+      self.init(v4: value)
+      return
+    }
+    guard (2...45).contains(range.count) else { return nil }
+    var text = ""
+    for index in range { text.unicodeScalars.append(Unicode.Scalar(bytes[index])) }
+    self.init(text)
+  }
+
+  private static func parseV4(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt32? {
+    guard (7...15).contains(range.count) else { return nil }
+    var value: UInt32 = 0
+    var octet: UInt32 = 0
+    var (digits, dots) = (0, 0)
+    for index in range {
+      let byte = bytes[index]
+      if ASCII.isDigit(byte) {
+        // As below: no leading zeros.
+        guard digits == 0 || octet > 0 else { return nil }
+        octet = octet * 10 + UInt32(byte - 0x30)
+        digits += 1
+        guard octet <= 255 else { return nil }
+      } else {
+        guard byte == UInt8(ascii: "."), digits > 0, dots < 3 else { return nil }
+        value = value << 8 | octet
+        (octet, digits, dots) = (0, 0, dots + 1)
+      }
+    }
+    guard dots == 3, digits > 0 else { return nil }
+    return value << 8 | octet
+  }
+
   private static func parseV4(_ text: some StringProtocol) -> UInt32? {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4 else { return nil }
@@ -163,6 +198,16 @@ public struct CIDR: Hashable, Sendable, CustomStringConvertible {
   }
 
   public func contains(_ address: IPAddress) -> Bool { CIDR.masked(address, bits) == base }
+
+  /// Whether it is the range of one address.
+  public var isSingle: Bool { bits == 128 }
+
+  /// The highest address of the range.
+  var last: IPAddress {
+    let free = IPAddress(high: .max, low: .max)
+    let kept = CIDR.masked(free, bits)
+    return IPAddress(high: base.high | ~kept.high, low: base.low | ~kept.low)
+  }
 
   public var description: String { "\(base)/\(base.isV4 && bits >= 96 ? bits - 96 : bits)" }
 

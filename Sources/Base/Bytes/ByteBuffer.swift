@@ -147,7 +147,8 @@
   private mutating func grow(toFit wanted: Int) {
     precondition(wanted >= 0)
     let held = count
-    let newCapacity = max(wanted, min(capacity * 2, capacity + 64 * 1024), 64)
+    // By half where it is large: by a fixed step, each byte of a long text would be copied again and again.
+    let newCapacity = max(wanted, capacity + min(capacity, max(64 * 1024, capacity / 2)), 64)
     let fresh = UnsafeMutablePointer<UInt8>.allocate(capacity: newCapacity)
     if let base = unsafe base {
       unsafe fresh.update(from: base + start, count: held)
@@ -181,17 +182,23 @@ extension ByteBuffer {
   public mutating func append(decimal value: Int) {
     precondition(value >= 0)
     reserve(20)
+    if value < 10 {
+      unsafe base![end] = UInt8(truncatingIfNeeded: 0x30 + value)
+      end += 1
+      return
+    }
     var digits = 1
     var bound = 10
     while digits < 19, value >= bound {
       digits += 1
       if digits < 19 { bound *= 10 }
     }
-    var rest = value
+    // Unsigned: a division by a constant is one multiplication then.
+    var rest = UInt(bitPattern: value)
     var at = end + digits
     while at > end {
       at -= 1
-      unsafe base![at] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
+      unsafe base![at] = UInt8(truncatingIfNeeded: 0x30 &+ rest % 10)
       rest /= 10
     }
     end += digits
@@ -218,6 +225,26 @@ extension ByteBuffer {
       append(digit < 10 ? 0x30 + digit : 0x57 + digit)
       shift -= 4
     }
+  }
+
+  /// Appends the sixteen lower-case hexadecimal digits of `word`, eight at a time.
+  public mutating func append(hexDigits word: UInt64) {
+    reserve(16)
+    appendEight(word >> 32)
+    appendEight(word & 0xFFFF_FFFF)
+  }
+
+  /// There is room.
+  private mutating func appendEight(_ half: UInt64) {
+    // Each nibble to a byte of its own, the highest at the front.
+    var digits = (half | half << 16) & 0x0000_FFFF_0000_FFFF
+    digits = (digits | digits << 8) & 0x00FF_00FF_00FF_00FF
+    digits = (digits | digits << 4) & 0x0F0F_0F0F_0F0F_0F0F
+    // Adding 6 carries into the high nibble where it is a letter.
+    let letters = ((digits &+ 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101
+    let text = digits &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
+    unsafe UnsafeMutableRawPointer(base! + end).storeBytes(of: text.bigEndian, as: UInt64.self)
+    end += 8
   }
 
   /// Takes what `other` holds, memory and all, and leaves it empty.

@@ -3,26 +3,45 @@ internal import Upstream
 
 extension OriginSettings {
   static let expectedList =
-    "a list of HOST:PORT, http://HOST[:PORT] or unix:/PATH, each with ;weight=1 to 1000 or without"
+    "a list of HOST:PORT, http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH, each with ;weight=1 to 1000 or "
+    + "without, and with ;verify=off and ;sni=NAME where it is https"
 
   /// What is wrong with the second of two entries that are the same place.
   static let twice = "is listed already (a larger share is written ;weight=N)"
 
   private static let weights = 1...1000
 
-  /// Reads `HOST:PORT`, `http://HOST[:PORT]` or `unix:/PATH`, with an optional `;weight=N`.
+  /// Reads `HOST:PORT`, `http://HOST[:PORT]`, `https://HOST[:PORT]` or `unix:/PATH`, with an optional `;weight=N`,
+  /// and `;verify=off` and `;sni=NAME` for `https`.
   ///
-  /// The port may be left out only after `http://`, where it is 80: `app` alone says nothing about a port,
+  /// The port may be left out only after a scheme, where it is 80 or 443: `app` alone says nothing about a port,
   /// and most origins are not on 80.
   init(origin entry: Substring) throws(Refusal) {
     let parts = entry.split(separator: ";", omittingEmptySubsequences: false)
-    let location = try OriginSettings.parseLocation(parts[0].withoutBlanks, of: entry)
+    let place = parts[0].withoutBlanks
+    let location = try OriginSettings.parseLocation(place, of: entry)
+    var security = place.lowercased().hasPrefix("https://") ? Security() : nil
     var weight: Int?
-    for parameter in parts.dropFirst() {
-      guard weight == nil else { throw Refusal(entry, "has more than one parameter") }
-      weight = try OriginSettings.parseWeight(parameter.withoutBlanks, of: entry)
+    var seen: Set<Substring> = []
+    for part in parts.dropFirst() {
+      let parameter = part.withoutBlanks
+      let name = parameter.prefix { $0 != "=" }
+      guard seen.insert(name).inserted else { throw Refusal(entry, "has the same parameter twice") }
+      let value = parameter.dropFirst(name.count + 1)
+      switch name {
+      case "verify" where security != nil:
+        guard value == "off" || value == "on" else {
+          throw Refusal(entry, "has verify that is neither on nor off")
+        }
+        security?.verifies = value == "on"
+      case "sni" where security != nil:
+        if let problem = HostName.problem(with: value) { throw Refusal(entry, problem) }
+        security?.serverName = String(value)
+      case "verify", "sni": throw Refusal(entry, "has \(name), which is for https alone")
+      default: weight = try OriginSettings.parseWeight(parameter, of: entry)
+      }
     }
-    self.init(location, weight: weight ?? 1)
+    self.init(location, weight: weight ?? 1, security: security)
   }
 
   /// Equal for two entries that stand for the same place.
@@ -45,14 +64,12 @@ extension OriginSettings {
       return try .host(parts.host, port: nonZero(port, of: entry))
     }
     switch scheme {
-    case "http": break
-    case "https":
-      throw Refusal(entry, "asks for TLS to an origin, which is not available in this version")
-    default: throw Refusal(entry, "has a scheme other than http")
+    case "http", "https": break
+    default: throw Refusal(entry, "has a scheme other than http and https")
     }
     try refuseMoreThanAuthority(rest, of: entry)
     let parts = try HostAndPort(rest, of: entry)
-    return try .host(parts.host, port: nonZero(parts.port ?? 80, of: entry))
+    return try .host(parts.host, port: nonZero(parts.port ?? (scheme == "https" ? 443 : 80), of: entry))
   }
 
   /// The scheme in lower case (RFC 3986 §3.1) and what follows its slashes; `nil` without a scheme.
@@ -79,7 +96,9 @@ extension OriginSettings {
   }
 
   private static func parseWeight(_ text: Substring, of entry: Substring) throws(Refusal) -> Int {
-    guard text.hasPrefix("weight=") else { throw Refusal(entry, "has a parameter other than weight=N") }
+    guard text.hasPrefix("weight=") else {
+      throw Refusal(entry, "has a parameter other than weight=N, verify=off and sni=NAME")
+    }
     let number = text.dropFirst("weight=".count)
     guard !number.isEmpty, number.utf8.allSatisfy(ASCII.isDigit), let weight = Int(number),
       weights.contains(weight)

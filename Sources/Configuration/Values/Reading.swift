@@ -80,6 +80,31 @@ extension Reading {
       }, store: store)
   }
 
+  /// A number, or `off` for 0.
+  static func countOrOff(to upper: Int, store: @escaping Store<Int>) -> Reading {
+    value(
+      "off or a number, 1 to \(upper)", expected: "off, or a whole number from 1 to \(upper)",
+      { text throws(Refusal) in
+        if text == "off" { return 0 }
+        guard text.utf8.allSatisfy(ASCII.isDigit) else { throw Refusal(text, "is neither off nor a number") }
+        guard let value = Int(text), value <= upper else { throw Refusal(text, "is too large") }
+        if value < 1 { throw Refusal(text, "is too small") }
+        return value
+      }, store: store)
+  }
+
+  /// A path, or several: nothing is looked for there.
+  static func path(store: @escaping Store<String>) -> Reading {
+    value("path", expected: "a path", { text throws(Refusal) in try readPath(text[...]) }, store: store)
+  }
+
+  static func readPath(_ text: Substring) throws(Refusal) -> String {
+    guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+      throw Refusal(text, "has a control character, which no path should")
+    }
+    return String(text)
+  }
+
   /// A text that nobody should guess.
   static func secret(from lower: Int, store: @escaping Store<String>) -> Reading {
     value(
@@ -87,6 +112,9 @@ extension Reading {
       { text throws(Refusal) in
         guard text.isEmpty || text.utf8.count >= lower else {
           throw Refusal(text, "is too short to be a secret")
+        }
+        guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+          throw Refusal(text, "has a control character")
         }
         return text
       }, store: store)

@@ -13,8 +13,13 @@ enum TrustedPeer: Sendable {
       self = .unix
       return
     }
+    self = .network(try TrustedPeer.network(text))
+  }
+
+  /// One entry of any list of networks.
+  static func network(_ text: Substring) throws(Refusal) -> CIDR {
     guard let network = CIDR(text) else { throw Refusal(text, TrustedPeer.problem(with: text)) }
-    self = .network(network)
+    return network
   }
 
   private static func problem(with text: Substring) -> String {

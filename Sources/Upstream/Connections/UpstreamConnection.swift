@@ -1,5 +1,6 @@
 public import Base
 public import Reactor
+internal import TLS
 
 /// One connection to an endpoint, leased to an exchange or idle in its `ConnectionPool`.
 ///
@@ -52,12 +53,15 @@ public final class ConnectionPool {
   /// The last is the most recently used.
   private let idle = Confined<[UpstreamConnection]>([])
   private var isClosed = false
+  /// The last TLS session, for the next connection.
+  private let resumption: TLSResumption?
 
   init(for endpoint: Endpoint, on loop: EventLoop, settings: UpstreamSettings) {
     self.loop = loop
     self.endpoint = endpoint
     idleTimeout = settings.idleTimeout
     idleConnectionsMax = settings.idleConnectionsMax
+    resumption = endpoint.tls == nil ? nil : TLSResumption()
   }
 
   public var idleCount: Int { idle.value.count }
@@ -71,7 +75,11 @@ public final class ConnectionPool {
 
   /// A new connection, not yet connecting.
   public func make() -> UpstreamConnection {
-    UpstreamConnection(to: endpoint, pool: self, on: loop, idleTimeout: idleTimeout)
+    let connection = UpstreamConnection(to: endpoint, pool: self, on: loop, idleTimeout: idleTimeout)
+    if let tls = endpoint.tls {
+      connection.stream.secure(TLSSession(tls, resuming: resumption, loop.securePipe))
+    }
+    return connection
   }
 
   /// Gives back a connection whose exchange is complete on both sides.

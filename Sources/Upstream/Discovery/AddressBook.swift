@@ -8,6 +8,8 @@ struct AddressBook {
     let address: SocketAddress
     let authority: String
     let weight: Int
+    /// Which of the origins it belongs to.
+    let origin: Int
   }
 
   /// What changed.
@@ -57,9 +59,10 @@ struct AddressBook {
   private mutating func refresh() -> Difference {
     var wanted: [SocketAddress: Listing] = [:]
     var order: [SocketAddress] = []
-    for (origin, addresses) in zip(origins, known) {
+    for (index, (origin, addresses)) in zip(origins, known).enumerated() {
       for address in addresses ?? [] where wanted[address] == nil {
-        wanted[address] = Listing(address: address, authority: origin.authority, weight: origin.weight)
+        wanted[address] = Listing(
+          address: address, authority: origin.authority, weight: origin.weight, origin: index)
         order.append(address)
       }
     }

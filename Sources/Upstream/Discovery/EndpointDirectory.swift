@@ -2,6 +2,7 @@ public import Base
 internal import Digest
 public import Reactor
 internal import Synchronization
+public import TLS
 
 /// Keeps the list of one upstream's endpoints true: looks names up, checks each address, hears what
 /// requests find, and publishes a new list whenever something changes. On loop 0.
@@ -76,6 +77,8 @@ public final class EndpointDirectory {
   private var wasPanicking = false
   private var hadUsable = true
   private let stickyKey: [UInt8]
+  /// How connections to each origin are secured; `nil` for plain ones.
+  private let clients: [TLSClient?]
   /// Of endpoints that are no longer on the list.
   public private(set) var goneEjections: UInt64 = 0
   /// The list in force.
@@ -87,7 +90,8 @@ public final class EndpointDirectory {
   public init(
     index: Int = 0, name: String = "default", _ settings: UpstreamSettings, on loop: EventLoop,
     publish: @escaping (EndpointSet) -> Void, report: @escaping (Event) -> Void
-  ) {
+  ) throws(TLSError) {
+    clients = try EndpointDirectory.clients(settings)
     self.index = index
     self.name = name
     self.settings = settings
@@ -97,6 +101,22 @@ public final class EndpointDirectory {
     book = AddressBook(settings.origins)
     stickyKey = StickyToken.key(settings)
     current = EndpointSet([], balance: settings.balance, cursor: cursor)
+  }
+
+  private static func clients(_ settings: UpstreamSettings) throws(TLSError) -> [TLSClient?] {
+    var clients: [TLSClient?] = []
+    for origin in settings.origins {
+      guard let security = origin.security, case .host(let host, _) = origin.location else {
+        clients.append(nil)
+        continue
+      }
+      let name = security.serverName ?? host
+      clients.append(
+        try TLSClient(
+          name: name, isAddress: IPAddress(name) != nil, verifies: security.verifies,
+          authorities: settings.authorities))
+    }
+    return clients
   }
 
   // MARK: Starting and ending
@@ -206,7 +226,8 @@ public final class EndpointDirectory {
   private func add(_ listing: AddressBook.Listing) {
     let id = EndpointDirectory.nextID.wrappingAdd(1, ordering: .relaxed).oldValue
     let endpoint = Endpoint(
-      id: id, address: listing.address, authority: listing.authority, weight: listing.weight)
+      id: id, address: listing.address, authority: listing.authority, weight: listing.weight,
+      tls: clients[listing.origin])
     var rules = HealthMachine.Rules()
     rules.rise = settings.health.rise
     rules.fall = settings.health.fall
@@ -217,7 +238,7 @@ public final class EndpointDirectory {
     if onStarted == nil { report(.info("endpoint \(endpoint.name) is new")) }
     guard rules.hasChecks else { return }
     let check = ActiveCheck(
-      listing.address, authority: listing.authority, settings.health, on: loop
+      listing.address, authority: listing.authority, tls: endpoint.tls, settings.health, on: loop
     ) { [unowned self, unowned member] in checked(member, $0) }
     member.check = check
     check.checkNow()

@@ -1,6 +1,7 @@
 internal import Base
 internal import HTTP1
 internal import Reactor
+internal import TLS
 
 /// Asks one endpoint again and again whether it is well, on a timer of its own.
 ///
@@ -17,6 +18,8 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
   private static let urgentInterval = Interval(milliseconds: 250)
 
   private let address: SocketAddress
+  private let tls: TLSClient?
+  private let resumption: TLSResumption?
   private let request: [UInt8]
   private let settings: HealthSettings
   private let loop: EventLoop
@@ -33,10 +36,13 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
   ///   - authority: for the Host field.
   ///   - report: told of every check, not within a call of this object's methods.
   init(
-    _ address: SocketAddress, authority: String, _ settings: HealthSettings, on loop: EventLoop,
+    _ address: SocketAddress, authority: String, tls: TLSClient? = nil, _ settings: HealthSettings,
+    on loop: EventLoop,
     _ report: @escaping (Outcome) -> Void
   ) {
     self.address = address
+    self.tls = tls
+    resumption = tls == nil ? nil : TLSResumption()
     self.settings = settings
     self.loop = loop
     self.report = report
@@ -65,6 +71,7 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
     nextAt = loop.now.advanced(by: Interval(milliseconds: interval.milliseconds - spread + jitter))
     let stream = SocketStream(towards: address, on: loop)
     self.stream = stream
+    if let tls { stream.secure(TLSSession(tls, resuming: resumption, loop.securePipe)) }
     inbox.removeAll()
     interimHeads = 0
     if let error = stream.connect(to: address, handler: self) {
@@ -72,8 +79,19 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
       if error.isLocalShortage { return end(nil) }
       return failSoon("\(error)")
     }
-    loop.arm(timer, deadline: loop.now.advanced(by: settings.timeout))
+    awaitAnswer()
   }
+
+  private func awaitAnswer() {
+    answerDueAt = loop.now.advanced(by: settings.timeout)
+    loop.arm(timer, deadline: answerDueAt)
+  }
+
+  /// When an answer is late, if this loop is not.
+  private var answerDueAt = Instant.never
+  /// A loop that comes to its timers so much later has too much to do to judge others: the answer may wait in the
+  /// kernel. Without that a proxy under load finds all its endpoints dead.
+  private static let ownLatenessMax = Interval.milliseconds(150)
 
   /// Not within `checkNow`, as promised.
   private func failSoon(_ reason: String) {
@@ -124,7 +142,7 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
 
   func streamDidEnd(_ error: UVError?) {
     if error?.isLocalShortage == true { return end(nil) }
-    end(.failed(error.map { "\($0)" } ?? "closed before it answered"))
+    end(.failed(error.map { stream?.failure($0) ?? "\($0)" } ?? "closed before it answered"))
   }
 
   func streamIsReadable() {}
@@ -136,6 +154,7 @@ final class ActiveCheck: StreamHandler, TimeoutHandler {
       return end(.failed(reason))
     }
     if stream != nil {
+      if loop.now.since(answerDueAt) > ActiveCheck.ownLatenessMax { return awaitAnswer() }
       return end(.failed("no answer within \(settings.timeout.milliseconds) ms"))
     }
     checkNow()

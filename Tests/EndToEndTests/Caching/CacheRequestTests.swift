@@ -200,7 +200,7 @@ struct CacheRequestTests {
       "Content-Range: x",
       "Clear-Site-Data: cache", "ETag: \"x\"", "Public-Key-Pins: x", "X-Frame-Options: deny",
       "X-XSS-Protection: 1",
-      "Location: /x", "Server: y",
+      "Location: /x", "Allow: y",
     ].map { line in
       CacheCase(
         "§3.1 \(line.split(separator: ":")[0]) is stored", .origin(hour + [line]), .memory(has: [line]))

@@ -256,5 +256,8 @@ import Testing
     #expect(try proxy.ask("/metrics").text.contains("sluice_cache_requests_total{result=\"hit\"} 1\n"))
     #expect(try proxy.exchange(head("PURGE /b")).status == 200)
     #expect(origin.requests.count == 6)
+    // Whatever the spelling: keys have one.
+    _ = try proxy.exchange(head("GET /x/../%61%2f"))
+    #expect(try purge("/./a%2F") == "{\"purged\":1}\n")
   }
 }

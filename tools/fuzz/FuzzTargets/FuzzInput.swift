@@ -1,3 +1,5 @@
+internal import Base
+internal import Delivery
 internal import HTTP1
 
 /// What the fuzzer hands over: two bytes that steer the check, then the bytes to parse.
@@ -38,6 +40,11 @@ public enum FuzzInput {
   /// For `LLVMFuzzerTestOneInput`.
   public static func checkCache(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     unsafe run(start, count) { _, bytes in CacheCheck().run(bytes) }
+  }
+
+  /// For `LLVMFuzzerTestOneInput`.
+  public static func checkJobs(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    unsafe run(start, count) { _, bytes in _ = JobCheck.run(Array(copying: bytes)) }
   }
 
   private static func run(

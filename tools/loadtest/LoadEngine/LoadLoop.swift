@@ -12,7 +12,7 @@ final class LoadLoop {
 
   enum Event: Sendable {
     /// The connections are open, as far as they could be.
-    case ready(connected: Int, error: UVError?)
+    case ready(connected: Int, error: UVError?, tls: String?)
     case slot(Slot)
     case ended(Totals)
     /// The loop could not be made.
@@ -44,6 +44,8 @@ final class LoadLoop {
 
   /// Why the last connect failed.
   var lastConnectError: UVError?
+  /// Why a connection could not be secured.
+  var lastTLSFailure: String?
 
   private var schedule: Schedule?
   private var precisionTimer: PrecisionTimer?
@@ -108,7 +110,7 @@ final class LoadLoop {
       idle.append(ring)
       spare.append([])
     }
-    guard plan.keepsAlive else { return report(.ready(connected: 0, error: nil)) }
+    guard plan.keepsAlive else { return report(.ready(connected: 0, error: nil, tls: nil)) }
     // Each site's share: more are opened when needed.
     var ahead: [Wire] = []
     for index in sites.indices {
@@ -117,7 +119,7 @@ final class LoadLoop {
       }
     }
     awaitedConnects = ahead.count
-    if ahead.isEmpty { report(.ready(connected: 0, error: nil)) }
+    if ahead.isEmpty { report(.ready(connected: 0, error: nil, tls: nil)) }
     for wire in ahead { wire.connectAhead() }
   }
 
@@ -132,7 +134,9 @@ final class LoadLoop {
     idle[siteIndex(of: wire)].append(wire)
     awaitedConnects -= 1
     if isConnected { connected += 1 }
-    if awaitedConnects == 0 { report(.ready(connected: connected, error: lastConnectError)) }
+    if awaitedConnects == 0 {
+      report(.ready(connected: connected, error: lastConnectError, tls: lastTLSFailure))
+    }
     if isRunning { proceed() }
   }
 

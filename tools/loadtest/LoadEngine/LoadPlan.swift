@@ -19,6 +19,11 @@ public struct LoadPlan: Sendable {
   /// For one request, connecting included.
   public var timeout = Interval.seconds(10)
   public var keepsAlive = true
+  /// Whether certificates are checked, and by whose word: a PEM file, or the system's where that is `nil`.
+  public var verifies = true
+  public var authorities: String?
+  /// Whether TLS sessions are taken up again by new connections.
+  public var resumes = true
   /// Statuses that are right. Empty: all below 500.
   public var expectedStatuses: Set<Int> = []
   /// SHA-256 of the body that every answer must have.

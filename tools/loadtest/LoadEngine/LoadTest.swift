@@ -1,6 +1,7 @@
 public import Base
 internal import Histogram
 public import Reactor
+public import TLS
 
 /// How far a load test is.
 public struct LoadProgress: Sendable {
@@ -18,12 +19,16 @@ public enum LoadTestError: Error, CustomStringConvertible {
   case unresolvable(host: String, UVError)
   case unreachable(host: String, UVError?)
   case system(UVError)
+  case notSecured(String)
+  case authorities(TLSError)
 
   public var description: String {
     switch self {
     case .unresolvable(let host, let error): "cannot find '\(host)': \(error)"
     case .unreachable(let host, let error): "cannot connect to \(host): \(error?.description ?? "no answer")"
     case .system(let error): "\(error)"
+    case .notSecured(let why): "cannot connect: \(why)"
+    case .authorities(let error): "--cacert: \(error)"
     }
   }
 }
@@ -45,6 +50,7 @@ public final class LoadTest {
   private var liveThreads = 0
   private var connected = 0
   private var connectError: UVError?
+  private var tlsFailure: String?
   private var startsAt: UInt64 = 0
   private var endedAt: UInt64 = 0
   private var wasInterrupted = false
@@ -95,15 +101,28 @@ public final class LoadTest {
     tick = RepeatingTimer(every: progressInterval, on: loop) { [unowned self] in ticked() }
     for target in plan.targets {
       let (host, port) = (target.url.host, target.url.port)
-      if let known = sites.firstIndex(where: { $0.host == host && $0.port == port }) {
+      let isSecured = target.url.isSecured
+      if let known = sites.firstIndex(where: {
+        $0.host == host && $0.port == port && ($0.tls != nil) == isSecured
+      }) {
         siteOfTarget.append(known)
       } else {
         siteOfTarget.append(sites.count)
         sites.append(Site(host: host, port: port, addresses: []))
+        do throws(TLSError) {
+          if isSecured { sites[sites.count - 1].tls = try client(for: target.url) }
+        } catch {
+          return end(.authorities(error))
+        }
         if let address = target.url.address { sites[sites.count - 1].addresses = [.ip(address, port: port)] }
       }
     }
     resolveNext()
+  }
+
+  private func client(for url: LoadURL) throws(TLSError) -> TLSClient {
+    try TLSClient(
+      name: url.host, isAddress: url.address != nil, verifies: plan.verifies, authorities: plan.authorities)
   }
 
   private func resolveNext() {
@@ -165,8 +184,9 @@ public final class LoadTest {
 
   private func received(_ event: LoadLoop.Event) {
     switch event {
-    case .ready(let count, let error):
+    case .ready(let count, let error, let tls):
       connected += count
+      tlsFailure = tls ?? tlsFailure
       connectError = error ?? connectError
       awaitedReady -= 1
       if awaitedReady == 0 { begin() }
@@ -186,7 +206,7 @@ public final class LoadTest {
     guard !wasInterrupted, failure == nil else { return stopThreads() }
     if plan.keepsAlive, connected == 0 {
       let hosts = sites.map { "\($0.host):\($0.port)" }.joined(separator: ", ")
-      failure = .unreachable(host: hosts, connectError)
+      failure = tlsFailure.map { .notSecured($0) } ?? .unreachable(host: hosts, connectError)
       return stopThreads()
     }
     let start = EventLoop.nanoseconds + LoadTest.leadNanoseconds

@@ -1,6 +1,6 @@
 public import Base
 
-/// `http://host[:port][/path][?query]`, taken apart. RFC 3986 §3, RFC 9110 §4.2.1.
+/// `http://host[:port][/path][?query]`, or the same with `https`, taken apart. RFC 3986 §3, RFC 9110 §4.2.1.
 public struct LoadURL: Sendable, Hashable, CustomStringConvertible {
   public enum Problem: Error, Equatable, CustomStringConvertible {
     case scheme(String)
@@ -11,8 +11,7 @@ public struct LoadURL: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String {
       switch self {
-      case .scheme("https"): "https is not spoken yet; use http://"
-      case .scheme(let scheme): "the scheme is '\(scheme)'; use http://"
+      case .scheme(let scheme): "the scheme is '\(scheme)'; use http:// or https://"
       case .userInformation: "user information in a URL is not sent; use --header 'Authorization: …'"
       case .host(let host): "'\(host)' is no host"
       case .port(let port): "'\(port)' is no port: 1 to 65535"
@@ -26,19 +25,22 @@ public struct LoadURL: Sendable, Hashable, CustomStringConvertible {
   /// Set where the host is a literal address.
   public let address: IPAddress?
   public let port: UInt16
-  /// For the Host field: without the port where that is 80.
+  public let isSecured: Bool
+  /// For the Host field: without the port where that is the usual one.
   public let authority: String
   /// Path and query; a fragment is not sent.
   public let target: String
 
-  public var description: String { "http://\(authority)\(target)" }
+  public var description: String { (isSecured ? "https://" : "http://") + authority + target }
 
   /// - Parameter text: the scheme may be left out.
   public init(_ text: String) throws(Problem) {
     var rest = Substring(text)
+    var isSecured = false
     if let colon = text.firstRange(of: "://") {
       let scheme = text[..<colon.lowerBound].lowercased()
-      guard scheme == "http" else { throw .scheme(scheme) }
+      guard scheme == "http" || scheme == "https" else { throw .scheme(scheme) }
+      isSecured = scheme == "https"
       rest = text[colon.upperBound...]
     }
     let split = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
@@ -62,7 +64,8 @@ public struct LoadURL: Sendable, Hashable, CustomStringConvertible {
         throw .host(String(hostText))
       }
     }
-    var port: UInt16 = 80
+    let usual: UInt16 = isSecured ? 443 : 80
+    var port = usual
     if let portText {
       guard let number = UInt16(portText), number > 0, portText.utf8.allSatisfy(ASCII.isDigit) else {
         throw .port(String(portText))
@@ -73,8 +76,9 @@ public struct LoadURL: Sendable, Hashable, CustomStringConvertible {
     guard path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw .target }
     host = String(hostText)
     self.port = port
+    self.isSecured = isSecured
     let bracketed = hostText.contains(":") ? "[\(hostText)]" : String(hostText)
-    authority = port == 80 ? bracketed : "\(bracketed):\(port)"
+    authority = port == usual ? bracketed : "\(bracketed):\(port)"
     target = path.hasPrefix("/") ? String(path) : "/" + path
   }
 

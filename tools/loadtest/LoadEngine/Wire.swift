@@ -2,6 +2,7 @@ internal import Base
 internal import Digest
 internal import HTTP1
 internal import Reactor
+internal import TLS
 
 /// One connection of the load test and the request on it.
 final class Wire: StreamHandler, TimeoutHandler {
@@ -28,6 +29,8 @@ final class Wire: StreamHandler, TimeoutHandler {
   var registryIndex = 0
   private let timer = WheelTimer()
   private var stream: SocketStream?
+  /// The last TLS session, for the next connection.
+  private let resumption: TLSResumption?
   private var phase = Phase.unconnected
   private let reader = Confined(AnswerReader())
   private var digest: SHA256?
@@ -46,6 +49,7 @@ final class Wire: StreamHandler, TimeoutHandler {
     self.loop = loop
     target = loop.templates[0]
     addressIndex = number % site.addresses.count
+    resumption = site.tls != nil && loop.plan.resumes ? TLSResumption() : nil
     if loop.plan.expectedDigest != nil { digest = SHA256() }
     timer.setHandler(self)
   }
@@ -91,6 +95,9 @@ final class Wire: StreamHandler, TimeoutHandler {
     while attempts < site.addresses.count {
       let stream = SocketStream(towards: site.addresses[addressIndex], on: loop.eventLoop)
       self.stream = stream
+      if let tls = site.tls {
+        stream.secure(TLSSession(tls, resuming: resumption, loop.eventLoop.securePipe))
+      }
       guard let error = stream.connect(to: site.addresses[addressIndex], handler: self) else { return }
       nextAddress(after: error)
     }
@@ -99,6 +106,7 @@ final class Wire: StreamHandler, TimeoutHandler {
 
   private func nextAddress(after error: UVError) {
     loop.lastConnectError = error
+    if error == .notSecured, let why = stream?.failure(error) { loop.lastTLSFailure = why }
     attempts += 1
     addressIndex = (addressIndex + 1) % site.addresses.count
     stream?.close()
@@ -292,4 +300,6 @@ struct Site: Sendable {
   var host: String
   var port: UInt16
   var addresses: [SocketAddress]
+  /// `nil` for plain HTTP.
+  var tls: TLSClient?
 }

@@ -35,6 +35,9 @@ extension LoadTestCommand {
     }
     var plan = LoadPlan(targets: targets)
     plan.keepsAlive = !noKeepalive
+    plan.verifies = !insecure
+    plan.authorities = cacert
+    plan.resumes = !noResume
     try fillLoad(&plan)
     try fillExpectations(&plan)
     return plan

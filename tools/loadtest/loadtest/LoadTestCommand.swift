@@ -71,6 +71,15 @@ internal import Reactor
   @Flag(name: .customLong("no-keepalive"), help: "A new connection for each request.")
   var noKeepalive = false
 
+  @Flag(help: "Takes any certificate.")
+  var insecure = false
+
+  @Option(help: ArgumentHelp("A PEM file of those who vouch for servers.", valueName: "file"))
+  var cacert: String?
+
+  @Flag(name: .customLong("no-resume"), help: "A whole TLS handshake for each connection.")
+  var noResume = false
+
   @Option(help: "Statuses that are right: 200,204. Default: all below 500.")
   var expectStatus: NumberList?
 
@@ -102,7 +111,8 @@ internal import Reactor
 
   private enum CodingKeys: CodingKey {
     case urls, weights, connections, threads, duration, requests, rate, warmup, timeout, method, header, host
-    case body, bodyFile, noKeepalive, expectStatus, expectSha256, spreadHeader, json, chart, maxErrorRate,
+    case body, bodyFile, noKeepalive, insecure, cacert, noResume, expectStatus, expectSha256, spreadHeader,
+      json, chart, maxErrorRate,
       maxP99
     case quiet
   }

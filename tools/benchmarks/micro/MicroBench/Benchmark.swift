@@ -1,6 +1,8 @@
+internal import Base
 internal import CAllocationCount
 internal import HTTP1
 internal import Observe
+internal import RateLimit
 
 /// One operation that is measured.
 ///
@@ -59,5 +61,8 @@ func allBenchmarks() throws(CheckFailure) -> [any Benchmark] {
     DateWriting("write-date"),
     LogWriting("write-log-line-text", .text),
     LogWriting("write-log-line-json", .json),
+    LimiterAsking("rate-limit-one-client", clients: 1, rule: RateLimitRule(count: 100, window: .seconds(1))),
+    LimiterAsking(
+      "rate-limit-10000-clients", clients: 10_000, rule: RateLimitRule(count: 5, window: .seconds(10))),
   ]
 }

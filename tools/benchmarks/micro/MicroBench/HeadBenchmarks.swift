@@ -131,8 +131,8 @@ final class NameFinding: Benchmark {
     ("Host", .host), ("Connection", .connection), ("User-Agent", .userAgent), ("Accept", .other),
     ("Accept-Encoding", .other), ("Cookie", .cookie), ("Content-Length", .contentLength),
     ("content-type", .contentType), ("Sec-Fetch-Site", .other), ("Transfer-Encoding", .transferEncoding),
-    ("X-Forwarded-For", .xForwardedFor), ("x-request-id", .other), ("Via", .via), ("ETag", .other),
-    ("Cache-Control", .cacheControl), ("Strict-Transport-Security", .other),
+    ("X-Forwarded-For", .xForwardedFor), ("x-request-id", .xRequestID), ("Via", .via), ("ETag", .etag),
+    ("Cache-Control", .cacheControl), ("Strict-Transport-Security", .strictTransportSecurity),
   ]
 
   let name: String

@@ -6,7 +6,7 @@ internal import Proxy
 final class RequestRewriting: Benchmark {
   private static let ours =
     "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: www.example.test\r\n"
-    + "Via: 1.1 sluice\r\n\r\n"
+    + "X-Request-Id: 0123456789abcdef0fedcba987654321\r\nVia: 1.1 sluice-bench\r\n\r\n"
 
   let name: String
   private let message: Message
@@ -14,8 +14,15 @@ final class RequestRewriting: Benchmark {
   private let head: RequestHead
   private let table = Confined(FieldTable())
   private let out = Confined(ByteBuffer())
-  private let rewrite = RequestRewrite(ProxySettings())
-  private let peer = RequestRewrite.Peer(address: IPAddress("192.0.2.7"), isTrusted: false)
+  private let rewrite = RequestRewrite(RequestRewriting.settings)
+  private let peer = RequestRewrite.Peer(
+    address: IPAddress("192.0.2.7"), isTrusted: false,
+    id: RequestID(high: 0x0123_4567_89AB_CDEF, low: 0x0FED_CBA9_8765_4321))
+  private static let settings = {
+    var settings = ProxySettings()
+    settings.instance = "bench"
+    return settings
+  }()
 
   init(_ name: String, _ message: Message) throws(CheckFailure) {
     self.name = name
@@ -65,7 +72,10 @@ final class ResponseRewriting: Benchmark {
 
   func check() throws(CheckFailure) {
     _ = run(1)
-    let expected = message.text(without: ["Connection"]) + "Via: 1.1 sluice\r\n\r\n"
+    let added =
+      "X-Frame-Options: SAMEORIGIN\r\nX-Content-Type-Options: nosniff\r\n"
+      + "Referrer-Policy: strict-origin-when-cross-origin\r\nVia: 1.1 sluice\r\n\r\n"
+    let expected = message.text(without: ["Connection", "Server"]) + added
     try CheckFailure.require(out.value.text(), equals: expected)
   }
 
