@@ -57,8 +57,8 @@ public final class ProxyContext: ListenerHandler {
   private let spareExchanges = Confined<[Exchange]>([])
   private static let spareExchangesMax = 4096
   private static let shedIdleMin = Interval.seconds(1)
-  private var acceptRetry: RepeatingTimer?
-  private var relief: RepeatingTimer?
+  private let acceptRetry = Delay()
+  private let relief = Delay()
   /// Who is cut next, the last first, while a relief goes on.
   private var holders: [ClientConnection] = []
   private var shedCursor = 0
@@ -160,14 +160,9 @@ public final class ProxyContext: ListenerHandler {
 
   /// Other loops may make room, or other processes: look again ten times a second until accepted.
   private func retryAcceptSoon() {
-    guard acceptRetry == nil else { return }
+    guard !acceptRetry.isPending else { return }
     warn("connection limit reached (\(budget.count) of \(budget.limit)): new connections wait")
-    acceptRetry = RepeatingTimer(every: .milliseconds(100), on: loop) { [unowned self] in
-      acceptRetry?.close()
-      acceptRetry = nil
-      resumeListeners()
-    }
-    acceptRetry?.unreference()
+    acceptRetry.start(after: .milliseconds(100), on: loop) { [unowned self] in resumeListeners() }
   }
 
   private func resumeListeners() { for listener in listeners { listener.resume() } }
@@ -198,7 +193,7 @@ public final class ProxyContext: ListenerHandler {
       last.registryIndex = index
     }
     budget.release()
-    if acceptRetry != nil { resumeListeners() }
+    if acceptRetry.isPending { resumeListeners() }
     if isDraining, connections.isEmpty { drained() }
   }
 
@@ -292,7 +287,7 @@ public final class ProxyContext: ListenerHandler {
     watchedAt = EventLoop.nanoseconds
     shedCount = 0
     probe.send()
-    if relief == nil, limits.buffers.isExceeded, loop.held.count > 0 { relieve() }
+    if !relief.isPending, limits.buffers.isExceeded, loop.held.count > 0 { relieve() }
   }
 
   /// Buffers hold more than they may: cuts those connections that hold some and have stood still for longest, until
@@ -308,7 +303,7 @@ public final class ProxyContext: ListenerHandler {
     let begin = EventLoop.nanoseconds
     while missing > 0, !holders.isEmpty {
       guard EventLoop.nanoseconds &- begin < ProxyContext.nanosecondsPerRelief else {
-        relieveSoon()
+        relief.start(after: .milliseconds(2), on: loop) { [unowned self] in relieve() }
         break
       }
       let connection = holders.removeLast()
@@ -318,7 +313,7 @@ public final class ProxyContext: ListenerHandler {
       counters.value.bufferCuts += 1
       connection.cutForMemory()
     }
-    if relief == nil { holders = [] }
+    if !relief.isPending { holders = [] }
     warn(
       "buffers hold \(limits.buffers.count) bytes of \(limits.buffers.limit): the slowest connections are cut"
     )
@@ -326,20 +321,6 @@ public final class ProxyContext: ListenerHandler {
 
   /// To close one that holds much takes half a millisecond, and there may be hundreds: others have their turns between.
   private static let nanosecondsPerRelief: UInt64 = 1_000_000
-
-  private func relieveSoon() {
-    guard relief == nil else { return }
-    relief = RepeatingTimer(every: .milliseconds(2), on: loop) { [unowned self] in
-      stopRelief()
-      relieve()
-    }
-    relief?.unreference()
-  }
-
-  private func stopRelief() {
-    relief?.close()
-    relief = nil
-  }
 
   private static let failureKindsMax = 32
 
@@ -391,15 +372,14 @@ public final class ProxyContext: ListenerHandler {
     for listener in listeners { listener.close(takingPending: takingPending) }
     listeners = []
     securedListeners = []
-    acceptRetry?.close()
-    acceptRetry = nil
+    acceptRetry.cancel()
   }
 
   private func closeUpstreams() {
     cache?.close()
     watch?.close()
     watch = nil
-    stopRelief()
+    relief.cancel()
     holders = []
     probe.close()
     for upstream in upstreams { upstream.close() }

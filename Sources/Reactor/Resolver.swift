@@ -30,11 +30,8 @@ internal import Glibc
     let status = unsafe uv_getaddrinfo(loop.raw, resolver.request, didResolve, host, nil, &hints)
     if status < 0 {
       unsafe Unmanaged.passUnretained(resolver).release()
-      // Through a zero timer, so that the caller is never called inside its own call.
-      var timer: RepeatingTimer?
-      timer = RepeatingTimer(every: .milliseconds(1), on: loop) {
-        timer?.close()
-        timer = nil
+      // Through a timer, so that the caller is never called inside its own call.
+      Delay().start(after: .milliseconds(1), on: loop, holdsLoop: true) {
         completion(.failure(UVError(code: status)))
       }
     }

@@ -19,8 +19,7 @@ extension SocketStream {
     _ session: TLSSession, _ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>,
     ends: Bool = false
   ) -> WriteOutcome {
-    guard session.write(first), second.isEmpty || session.write(second), third.isEmpty || session.write(third)
-    else {
+    guard session.write(first), session.write(second), session.write(third) else {
       _ = sendSecured()
       return .failed(.notSecured)
     }

@@ -47,6 +47,7 @@ public final class Server {
   private var workerMail: [Mailbox<Worker.Command>] = []
   private var signals: [SignalWatcher] = []
   private var timers: [RepeatingTimer] = []
+  private let preDrain = Delay()
   var logWriter: (writer: LogWriter, thread: LoopThread)?
   var directories: [EndpointDirectory] = []
   private var awaitedDirectories = 0
@@ -377,13 +378,7 @@ public final class Server {
     }
     timers.append(deadline)
     guard settings.preDrain.milliseconds > 0 else { return drainWorkers() }
-    var timer: RepeatingTimer?
-    timer = RepeatingTimer(every: settings.preDrain, on: loop) { [unowned self] in
-      timer?.close()
-      timer = nil
-      drainWorkers()
-    }
-    if let timer { timers.append(timer) }
+    preDrain.start(after: settings.preDrain, on: loop) { [unowned self] in drainWorkers() }
   }
 
   private func cut() {
@@ -417,6 +412,7 @@ public final class Server {
     }
     admin?.close()
     for directory in directories { directory.close() }
+    preDrain.cancel()
     for timer in timers { timer.close() }
     for signal in signals { signal.close() }
     mainMail.close()

@@ -139,10 +139,11 @@ internal import COpenSSL
     return TLSError.last(or: "the connection was not secured")
   }
 
-  /// Encrypts `bytes` into the pipe. `false` when that cannot be done.
+  /// Encrypts `bytes` into the pipe, a record or more; nothing for none. `false` when that cannot be done.
   public func write(_ bytes: Span<UInt8>) -> Bool {
     guard isEstablished, failure == nil, !isClosed else { return false }
-    if owesTicket, bytes.count > 0 { orderTicket() }
+    guard !bytes.isEmpty else { return true }
+    if owesTicket { orderTicket() }
     return unsafe bytes.withUnsafeBufferPointer { buffer in
       var at = 0
       while at < buffer.count {

@@ -24,6 +24,43 @@ import Testing
     #expect(try client?.readToEnd().bytes == [])
   }
 
+  /// What the kernel takes for a client that reads nothing, before it says that it is enough.
+  private func takenByTheKernel(_ limit: Int?) throws -> Int {
+    var client: WireClient?
+    var count = 0
+    try runLoop("a connection") { loop, done in
+      let acceptor = Acceptor()
+      let listener = try SocketListener(loopback, on: loop, handler: acceptor)
+      if let limit { listener.limitUnsent(bytes: limit) }
+      let piece = [UInt8](repeating: 120, count: 4096)
+      acceptor.onStream = { stream in
+        var turns = 0
+        var timer: RepeatingTimer?
+        // The kernel lets it have more as it learns of the connection.
+        timer = RepeatingTimer(every: .milliseconds(5), on: loop) {
+          while !stream.hasQueuedBytes, case .sent = stream.write(piece.span) { count += piece.count }
+          turns += 1
+          guard turns == 40 else { return }
+          timer?.close()
+          timer = nil
+          stream.close()
+          listener.close()
+          done()
+        }
+        stream.setHandler(StreamListener())
+      }
+      client = try WireClient(listener.address)
+    }
+    return withExtendedLifetime(client) { count }
+  }
+
+  @Test func `hands down how much may wait unsent to what it accepts`() throws {
+    let (free, limited) = (try takenByTheKernel(nil), try takenByTheKernel(16 * 1024))
+    // The client's window, and what may wait behind it: a part of what the send buffer grows to.
+    #expect(limited > 0)
+    #expect(limited + 256 * 1024 < free, "\(limited) of \(free) bytes")
+  }
+
   @Test func `keeps connections waiting while it is told to, and takes them on resume`() throws {
     var clients: [WireClient] = []
     var acceptedCount = 0

@@ -22,6 +22,8 @@ private final class Pair {
     self.server = TLSSession(try server ?? TLSServer(settings), pipes.1)
   }
 
+  var serverHasOutput: Bool { pipes.1.hasOutput }
+
   /// Carries bytes to and fro until there are none.
   func talk() {
     client.start()
@@ -108,6 +110,20 @@ private final class Pair {
     second.talk()
     #expect(second.server.isEstablished)
     #expect(second.server.wasResumed == writes)
+  }
+
+  @Test func `nothing is written for nothing, and the ticket waits`() throws {
+    let server = try TLSServer(TestCertificates.server("a"))
+    let resumption = TLSResumption()
+    let first = try Pair(TLSServerSettings(), resuming: resumption, server: server)
+    first.talk()
+    let wrote = first.server.write(Array<UInt8>().span)
+    #expect(wrote && !first.serverHasOutput)
+    _ = first.server.write(Array("hello".utf8).span)
+    first.carry()
+    let second = try Pair(TLSServerSettings(), resuming: resumption, server: server)
+    second.talk()
+    #expect(second.server.wasResumed)
   }
 
   @Test func `a name's session does not open another name`() throws {

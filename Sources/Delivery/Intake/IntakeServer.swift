@@ -20,7 +20,7 @@ final class IntakeServer: ListenerHandler {
   private(set) var isDraining = false
   private var heldBytes = 0
   private var onEmpty: (() -> Void)?
-  private var acceptRetry: RepeatingTimer?
+  private let acceptRetry = Delay()
 
   init(_ deliverer: Deliverer, warn: @escaping (String) -> Void) {
     self.deliverer = deliverer
@@ -72,7 +72,7 @@ final class IntakeServer: ListenerHandler {
     onEmpty = completion
     listener?.close(takingPending: true)
     listener = nil
-    stopRetry()
+    acceptRetry.cancel()
     for connection in connections.values { connection.drain() }
     checkEmpty()
   }
@@ -80,7 +80,7 @@ final class IntakeServer: ListenerHandler {
   func close() {
     listener?.close()
     listener = nil
-    stopRetry()
+    acceptRetry.cancel()
     for connection in connections.values { connection.close() }
   }
 
@@ -104,16 +104,9 @@ final class IntakeServer: ListenerHandler {
 
   /// Others of the process may make room, of which nothing here hears: looks again ten times a second.
   private func retryAcceptSoon() {
-    guard acceptRetry == nil else { return }
-    acceptRetry = RepeatingTimer(every: .milliseconds(100), on: loop) { [unowned self] in
-      stopRetry()
+    acceptRetry.start(after: .milliseconds(100), on: loop, holdsLoop: true) { [unowned self] in
       listener?.resume()
     }
-  }
-
-  private func stopRetry() {
-    acceptRetry?.close()
-    acceptRetry = nil
   }
 
   func listener(_ listener: SocketListener, didAccept stream: SocketStream) {
