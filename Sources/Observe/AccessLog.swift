@@ -178,15 +178,7 @@ public final class AccessLog {
   /// A value without quotes: what is no visible character is escaped, spaces too, so that it stays one word.
   private func appendWord(_ name: StaticString, _ text: Span<UInt8>, _ range: Range<Int>) {
     buffer.append(name)
-    for index in range {
-      let byte = text[index]
-      if byte > 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C {
-        buffer.append(byte)
-      } else {
-        buffer.append("\\x")
-        appendHexPair(byte)
-      }
-    }
+    appendEscaping(text, range, from: 0x21)
   }
 
   private func appendQuoted(_ text: String) {
@@ -199,19 +191,22 @@ public final class AccessLog {
   /// Nothing a client sends can end a quoted value or a line, or reach a terminal as a control sequence.
   private func appendQuoted(_ text: Span<UInt8>, _ range: Range<Int>) {
     if range.isEmpty { return buffer.append("-") }
+    appendEscaping(text, range, from: 0x20)
+  }
+
+  /// Stretches of what needs no escape are copied whole: nearly always that is all of it.
+  private func appendEscaping(_ text: Span<UInt8>, _ range: Range<Int>, from lowest: UInt8) {
+    var begin = range.lowerBound
     for index in range {
       let byte = text[index]
-      if byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C {
-        buffer.append(byte)
-      } else if format == .json {
-        // Latin-1, as RFC 9110 §5.5 has obs-text; always valid JSON.
-        buffer.append("\\u00")
-        appendHexPair(byte)
-      } else {
-        buffer.append("\\x")
-        appendHexPair(byte)
-      }
+      if byte >= lowest, byte < 0x7F, byte != 0x22, byte != 0x5C { continue }
+      buffer.append(text, from: begin, to: index)
+      begin = index + 1
+      // In JSON as Latin-1, as RFC 9110 §5.5 has obs-text: always valid.
+      buffer.append(format == .json ? "\\u00" : "\\x")
+      appendHexPair(byte)
     }
+    buffer.append(text, from: begin, to: range.upperBound)
   }
 
   private func appendHexPair(_ byte: UInt8) {
