@@ -35,6 +35,8 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   /// sockets.
   private(set) var peer: IPAddress?
   private(set) var isTrusted = false
+  /// Whom `peer` is counted as: hashed once a connection, not once a request.
+  private(set) var peerKey = ClientKey(nil)
   /// A PROXY header must come before anything else.
   var awaitsProxyHeader: Bool
   /// Whose connections this one is counted among.
@@ -67,6 +69,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
 
   private func isFrom(_ address: IPAddress?) {
     peer = address
+    if context.gate.needsClient { peerKey = ClientKey(address) }
     if let address {
       isTrusted = context.trusts(address)
     } else {

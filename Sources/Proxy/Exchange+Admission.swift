@@ -83,8 +83,9 @@ extension Exchange {
       return false
     }
     if gate.isExempt(address) { return true }
+    let own = client!.isTrusted ? ClientKey(address) : client!.peerKey
     if let limiter = gate.rate {
-      let key = gate.rateKey(address, bytes, context.table.value)
+      let key = gate.rateKey(own, bytes, context.table.value)
       let decision = limiter.admit(key, at: EventLoop.nanoseconds)
       rate = decision
       guard decision.isAllowed else {
@@ -94,14 +95,13 @@ extension Exchange {
       }
     }
     if let inFlight = gate.inFlight {
-      let key = ClientKey(address)
-      guard inFlight.take(key) else {
+      guard inFlight.take(own) else {
         context.counters.value.rateLimited += 1
         replyLocally(
           status: 429, detail: "too many requests at once from this client", reason: Reason.inFlight)
         return false
       }
-      inFlightKey = key
+      inFlightKey = own
     }
     return true
   }

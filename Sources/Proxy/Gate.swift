@@ -38,12 +38,10 @@ final class Gate {
     return exempt.contains(address)
   }
 
-  /// Whom a request is counted for.
-  func rateKey(_ address: IPAddress?, _ bytes: Span<UInt8>, _ table: borrowing FieldTable) -> ClientKey {
-    if let keyField, let field = table.first(named: keyField.span, in: bytes) {
-      return ClientKey(value: bytes.extracting(field.valueRange))
-    }
-    return ClientKey(address)
+  /// Whom a request is counted for: the client `own`, where not by a field's value.
+  func rateKey(_ own: ClientKey, _ bytes: Span<UInt8>, _ table: borrowing FieldTable) -> ClientKey {
+    guard let keyField, let field = table.first(named: keyField.span, in: bytes) else { return own }
+    return ClientKey(value: bytes.extracting(field.valueRange))
   }
 }
 

@@ -131,9 +131,7 @@ package final class ResponseRewrite {
         out.append("\r\n")
       }
       // A 304 says what is new in a response that has its fields already.
-      if head.status != 304 {
-        (connection.isSecured ? securedDefaults : defaults).append(bytes, table, but: rules, to: &out)
-      }
+      if head.status != 304 { appendDefaults(bytes, table, isSecured: connection.isSecured, to: &out) }
       if let rate = connection.rate { rateNote.append(rate, to: &out) }
       if let cookie = connection.cookie { out.append(contentsOf: cookie) }
       if let forward = connection.cacheForward { CacheStatus(forward: forward).append(to: &out) }
@@ -149,5 +147,16 @@ package final class ResponseRewrite {
     }
     if setsFields { out.append(contentsOf: rules.lines) }
     out.append("\r\n")
+  }
+
+  private func appendDefaults(
+    _ bytes: Span<UInt8>, _ table: borrowing FieldTable, isSecured: Bool, to out: inout ByteBuffer
+  ) {
+    // Not chosen first: that would copy one of them, and count its arrays up and down.
+    if isSecured {
+      securedDefaults.append(bytes, table, but: rules, to: &out)
+    } else {
+      defaults.append(bytes, table, but: rules, to: &out)
+    }
   }
 }
