@@ -40,8 +40,12 @@ import Upstream
     server.standardOutput = output
     server.standardInput = FileHandle.nullDevice
     try server.run()
-    // It inherits that other signals are blocked here.
-    defer { kill(server.processIdentifier, SIGKILL) }
+    defer {
+      // It inherits that other signals are blocked here.
+      kill(server.processIdentifier, SIGKILL)
+      // Until its end is noted Foundation keeps it, and a sanitizer that looks for leaks finds it.
+      server.waitUntilExit()
+    }
     let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     let port = try #require(UInt16(said.filter(\.isNumber)))
 
