@@ -14,9 +14,8 @@ extension ClientConnection {
     guard !awaitsProxyHeader, let counts = context.limits.connectionsByClient, !isTrusted, let peer,
       !context.gate.isExempt(peer)
     else { return true }
-    let key = ClientKey(peer)
-    if counts.take(key) {
-      countedKey = key
+    if counts.take(peerKey) {
+      countedKey = peerKey
       return true
     }
     context.counters.value.connectionsLimited += 1

@@ -69,7 +69,7 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
 
   private func isFrom(_ address: IPAddress?) {
     peer = address
-    if context.gate.needsClient { peerKey = ClientKey(address) }
+    peerKey = ClientKey(address)
     if let address {
       isTrusted = context.trusts(address)
     } else {

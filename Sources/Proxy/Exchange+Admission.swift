@@ -83,9 +83,8 @@ extension Exchange {
       return false
     }
     if gate.isExempt(address) { return true }
-    let own = client!.isTrusted ? ClientKey(address) : client!.peerKey
     if let limiter = gate.rate {
-      let key = gate.rateKey(own, bytes, context.table.value)
+      let key = gate.rateKey(ownKey(address), bytes, context.table.value)
       let decision = limiter.admit(key, at: EventLoop.nanoseconds)
       rate = decision
       guard decision.isAllowed else {
@@ -95,15 +94,21 @@ extension Exchange {
       }
     }
     if let inFlight = gate.inFlight {
-      guard inFlight.take(own) else {
+      let key = ownKey(address)
+      guard inFlight.take(key) else {
         context.counters.value.rateLimited += 1
         replyLocally(
           status: 429, detail: "too many requests at once from this client", reason: Reason.inFlight)
         return false
       }
-      inFlightKey = own
+      inFlightKey = key
     }
     return true
+  }
+
+  /// What requests of a client at `address` are counted under: known already where it is the connection's own.
+  private func ownKey(_ address: IPAddress?) -> ClientKey {
+    client!.isTrusted ? ClientKey(address) : client!.peerKey
   }
 
   /// The request is no longer under way.

@@ -39,8 +39,10 @@ final class Gate {
   }
 
   /// Whom a request is counted for: the client `own`, where not by a field's value.
-  func rateKey(_ own: ClientKey, _ bytes: Span<UInt8>, _ table: borrowing FieldTable) -> ClientKey {
-    guard let keyField, let field = table.first(named: keyField.span, in: bytes) else { return own }
+  func rateKey(
+    _ own: @autoclosure () -> ClientKey, _ bytes: Span<UInt8>, _ table: borrowing FieldTable
+  ) -> ClientKey {
+    guard let keyField, let field = table.first(named: keyField.span, in: bytes) else { return own() }
     return ClientKey(value: bytes.extracting(field.valueRange))
   }
 }

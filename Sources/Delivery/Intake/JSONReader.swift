@@ -73,7 +73,7 @@ struct JSONReader {
       at += 1
       return Value(kind: .object, range: start..<at)
     }
-    while true {
+    repeat {
       guard peek() == UInt8(ascii: "\"") else { throw Malformed(at: at, problem: "has no name for a member") }
       try string()
       skipBlanks()
@@ -81,17 +81,8 @@ struct JSONReader {
       at += 1
       skipBlanks()
       _ = try value(depth: depth + 1)
-      skipBlanks()
-      switch peek() {
-      case UInt8(ascii: ","):
-        at += 1
-        skipBlanks()
-      case UInt8(ascii: "}"):
-        at += 1
-        return Value(kind: .object, range: start..<at)
-      default: throw Malformed(at: at, problem: "has no , or } after a member")
-      }
-    }
+    } while try goesOn(until: UInt8(ascii: "}"), "has no , or } after a member")
+    return Value(kind: .object, range: start..<at)
   }
 
   private mutating func array(depth: Int) throws(Malformed) -> Value {
@@ -102,19 +93,24 @@ struct JSONReader {
       at += 1
       return Value(kind: .array, range: start..<at)
     }
-    while true {
+    repeat {
       _ = try value(depth: depth + 1)
-      skipBlanks()
-      switch peek() {
-      case UInt8(ascii: ","):
-        at += 1
-        skipBlanks()
-      case UInt8(ascii: "]"):
-        at += 1
-        return Value(kind: .array, range: start..<at)
-      default: throw Malformed(at: at, problem: "has no , or ] after an element")
-      }
+    } while try goesOn(
+      until: UInt8(ascii: "]"), "has no , or ] after an element")
+    return Value(kind: .array, range: start..<at)
+  }
+
+  /// Behind a member or an element: passes over what separates it from the next, or ends the whole.
+  private mutating func goesOn(until end: UInt8, _ problem: StaticString) throws(Malformed) -> Bool {
+    skipBlanks()
+    let separator = peek()
+    guard separator == UInt8(ascii: ",") || separator == end else {
+      throw Malformed(at: at, problem: problem)
     }
+    at += 1
+    if separator == end { return false }
+    skipBlanks()
+    return true
   }
 
   private mutating func string() throws(Malformed) {

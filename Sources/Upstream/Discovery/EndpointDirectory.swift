@@ -68,7 +68,7 @@ public final class EndpointDirectory {
   private var startTimer: RepeatingTimer?
   private var onStarted: (() -> Void)?
   private var startTicks = 0
-  private var publishTimer: RepeatingTimer?
+  private let publishing = Delay()
   private var publishedAt: Instant?
   private var unresolved: [Int: String] = [:]
   private var lookups: Set<Int> = []
@@ -166,8 +166,9 @@ public final class EndpointDirectory {
     isClosed = true
     for member in members { member.check?.close() }
     members = []
-    for timer in [tickTimer, resolveTimer, startTimer, publishTimer] { timer?.close() }
-    (tickTimer, resolveTimer, startTimer, publishTimer, onStarted) = (nil, nil, nil, nil, nil)
+    for timer in [tickTimer, resolveTimer, startTimer] { timer?.close() }
+    publishing.cancel()
+    (tickTimer, resolveTimer, startTimer, onStarted) = (nil, nil, nil, nil)
   }
 
   /// Whether the system's resolver is at work, which nobody can hurry.
@@ -298,10 +299,11 @@ public final class EndpointDirectory {
   /// Makes the list anew and publishes it, at once or, after one that was just published, very soon.
   private func refresh() {
     // Before the start nobody reads it.
-    guard !isClosed, onStarted == nil, publishTimer == nil else { return }
+    guard !isClosed, onStarted == nil, !publishing.isPending else { return }
     if let publishedAt, loop.now.since(publishedAt) < EndpointDirectory.publishInterval {
-      publishTimer = RepeatingTimer(every: EndpointDirectory.publishInterval, on: loop) { [unowned self] in
-        publishPending()
+      publishing.start(after: EndpointDirectory.publishInterval, on: loop, holdsLoop: true) {
+        [unowned self] in
+        publishNow()
       }
       return
     }
@@ -309,9 +311,8 @@ public final class EndpointDirectory {
   }
 
   private func publishPending() {
-    guard let timer = publishTimer else { return }
-    timer.close()
-    publishTimer = nil
+    guard publishing.isPending else { return }
+    publishing.cancel()
     publishNow()
   }
 
