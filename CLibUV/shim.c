@@ -9,11 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -32,26 +30,6 @@ int clibuv_tcp_reuse_port(uv_tcp_t *tcp) {
   int descriptor = descriptor_of((uv_stream_t *)tcp);
   return descriptor < 0 ? descriptor : set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
 }
-
-// libuv asks the kernel for up to 1024 events at a time, and as long as it gets that many it asks again, 48 times,
-// before it comes back to timers, to connections that were opened or closed meanwhile, and to changes of what it
-// waits for: under load half a second, in which a new connection is not even read. It has no setting for that; but it
-// calls these by their names, and the program's own come before those of the C library. With fewer events than it
-// asked for it is content. A call more for each 256 events is not to be measured.
-enum { EVENTS_MAX = 256 };
-
-static int few(int wanted) { return wanted < EVENTS_MAX ? wanted : EVENTS_MAX; }
-
-// Sanitizers have their own.
-#if !__has_feature(thread_sanitizer) && !__has_feature(address_sanitizer)
-int epoll_wait(int epoll, struct epoll_event *events, int wanted, int timeout) {
-  return (int)syscall(SYS_epoll_pwait, epoll, events, few(wanted), timeout, NULL, _NSIG / 8);
-}
-
-int epoll_pwait(int epoll, struct epoll_event *events, int wanted, int timeout, const sigset_t *mask) {
-  return (int)syscall(SYS_epoll_pwait, epoll, events, few(wanted), timeout, mask, _NSIG / 8);
-}
-#endif
 
 int clibuv_tcp_inherited_options(uv_tcp_t *tcp) {
   int descriptor = descriptor_of((uv_stream_t *)tcp);

@@ -1,8 +1,8 @@
 /* The one place that includes <uv.h>.
  *
  * Everything here is what Swift cannot say for itself: casts between libuv's handle types, macros,
- * variadic calls, socket options that libuv 1.44 has no function for, and splice(2). No state, no
- * allocation, no policy. libuv's own functions are used from Swift by their own names.
+ * variadic calls, socket options that libuv 1.44 has no function for, splice(2), and how epoll is asked.
+ * No allocation, no policy, and no state but what poll.c knows of descriptors. libuv's own functions are used from Swift by their own names.
  */
 #ifndef CLIBUV_H
 #define CLIBUV_H
@@ -55,6 +55,16 @@ static inline int clibuv_try_send(uv_stream_t *stream, const void *bytes, size_t
   return errno == EWOULDBLOCK || errno == ENOBUFS ? UV_EAGAIN : -errno;
 }
 
+/* Reads what has arrived. The bytes, 0 at the end, or a libuv error (UV_EAGAIN: nothing there). */
+static inline ssize_t clibuv_receive(uv_stream_t *stream, void *bytes, size_t room) {
+  uv_os_fd_t descriptor;
+  if (uv_fileno((const uv_handle_t *)stream, &descriptor) < 0) return UV_EBADF;
+  ssize_t count;
+  do count = recv(descriptor, bytes, room, MSG_DONTWAIT);
+  while (count < 0 && errno == EINTR);
+  return count < 0 ? -errno : count;
+}
+
 /* Queues one piece. uv_write wants an array of uv_buf_t that it copies before it returns. */
 static inline int clibuv_write(uv_write_t *request, uv_stream_t *stream, const void *bytes, size_t count,
                                uv_write_cb _Nullable done) {
@@ -88,6 +98,13 @@ int clibuv_accept(uv_stream_t *listener);
 int clibuv_unix_listen(const char *path, int backlog);
 int clibuv_duplicate(int descriptor);
 void clibuv_close_descriptor(int descriptor);
+
+/* How the kernel tells of a stream (poll.c). By changes: once for each that comes, after the next uv_read_start. */
+void clibuv_report_changes(uv_stream_t *stream);
+/* By states, as libuv does by itself. To be called before the descriptor is closed. */
+void clibuv_report_states(uv_stream_t *stream);
+/* A read left something, or may have: tell once more of what is ready. */
+void clibuv_report_again(uv_stream_t *stream);
 
 /* Raises the soft descriptor limit to the hard one. Returns the limit in force. */
 int64_t clibuv_raise_descriptor_limit(void);

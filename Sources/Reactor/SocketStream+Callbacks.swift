@@ -2,34 +2,22 @@ internal import CLibUV
 
 // libuv's callbacks: find the object, call one method, nothing else.
 
-func lendBuffer(
+/// No buffer: libuv then says that there is something to read, and does not read. Its own read(2) goes through the file
+/// layer, where recv(2) goes straight to the socket, and it reads on up to 32 times whatever else waits.
+func lendNoBuffer(
   _ handle: UnsafeMutablePointer<uv_handle_t>?, _ suggested: Int, _ buffer: UnsafeMutablePointer<uv_buf_t>?
 ) {
-  let mode = unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef {
-    $0.readMode
-  }
-  if mode == .readiness {
-    // No buffer: libuv calls back with UV_ENOBUFS and does not read.
-    unsafe buffer!.pointee = uv_buf_init(nil, 0)
-  } else {
-    let count = mode == .head ? EventLoop.headReadBytes : EventLoop.readBufferBytes
-    unsafe buffer!.pointee = uv_buf_init(
-      handle!.pointee.loop.pointee.data.assumingMemoryBound(to: CChar.self), UInt32(count))
-  }
+  unsafe buffer!.pointee = uv_buf_init(nil, 0)
 }
 
-func didRead(
-  _ handle: UnsafeMutablePointer<uv_stream_t>?, _ count: Int, _ buffer: UnsafePointer<uv_buf_t>?
-) {
+func mayRead(_ handle: UnsafeMutablePointer<uv_stream_t>?, _ status: Int, _ buffer: UnsafePointer<uv_buf_t>?)
+{
   unsafe Unmanaged<SocketStream>.fromOpaque(handle!.pointee.data)._withUnsafeGuaranteedRef { stream in
-    switch count {
-    case 1...:
-      let base = unsafe UnsafeRawPointer(buffer!.pointee.base!).assumingMemoryBound(to: UInt8.self)
-      stream.received(unsafe Span(_unsafeStart: base, count: count))
-    case 0: break  // EAGAIN: nothing arrived.
+    switch status {
     case Int(UV_ENOBUFS.rawValue): stream.becameReadable()
     case Int(UV_EOF.rawValue): stream.ended(nil)
-    default: stream.ended(UVError(code: Int32(count)))
+    case 0: break
+    default: stream.ended(UVError(code: Int32(status)))
     }
   }
 }

@@ -52,11 +52,15 @@ public enum WriteOutcome {
   }
   private var phase: Phase
   let isPipe: Bool
-  public private(set) var isReading = false
-  private(set) var readMode = ReadMode.head
+  // What each event asks for is not public itself: accesses to what other modules see are checked while the program
+  // runs, a hundred instructions each time.
+  var reads = false
+  public var isReading: Bool { reads }
+  var readMode = ReadMode.head
   private var shutsDownWhenDrained = false
   /// Non-nil where the connection is secured: what is received comes from it, what is written goes to it.
   public private(set) var session: TLSSession?
+  private var isSecured = false
   /// What came of a handshake that waits for its turn.
   private var deferred: ByteBuffer?
   /// A pipe with bytes for this stream, between those in flight and those gathering in `queue`.
@@ -134,6 +138,7 @@ public enum WriteOutcome {
   public func secure(_ session: TLSSession) {
     precondition(self.session == nil)
     self.session = session
+    isSecured = true
   }
 
   /// What became of the connection, in more words than the error's where it was to be secured.
@@ -143,25 +148,6 @@ public enum WriteOutcome {
 
   /// Gives the stream its owner. Needed before the first event.
   public func setHandler(_ handler: any StreamHandler) { self.handler = handler }
-
-  // MARK: Reading
-
-  public func startReading() {
-    guard phase == .open, !isReading else { return }
-    isReading = true
-    unsafe uv_read_start(handle, lendBuffer, didRead)
-  }
-
-  /// Stops until `startReading`. Costs two calls of epoll_ctl in all: for back-pressure, not for
-  /// every exchange.
-  public func pauseReading() {
-    guard isReading else { return }
-    isReading = false
-    unsafe uv_read_stop(handle)
-  }
-
-  /// Chooses between reading and being told. Free: libuv asks for a buffer before each read.
-  public func setReadMode(_ mode: ReadMode) { readMode = mode }
 
   // MARK: Writing
 
@@ -178,10 +164,10 @@ public enum WriteOutcome {
   public func write(
     _ buffer: borrowing ByteBuffer, _ part: Span<UInt8> = Span(), ends: Bool = false
   ) -> WriteOutcome {
-    if ends, phase == .open, let session {
+    if ends, isSecured, phase == .open, let session {
       return writeSecured(session, buffer.span, part, Span(), ends: true)
     }
-    guard part.isEmpty, queue == nil, session == nil, phase == .open, !buffer.isEmpty else {
+    guard part.isEmpty, queue == nil, !isSecured, phase == .open, !buffer.isEmpty else {
       return write(buffer.span, part, Span())
     }
     let status = unsafe buffer.withUnsafeBytes { bytes in
@@ -199,7 +185,7 @@ public enum WriteOutcome {
   public func write(_ buffer: borrowing ByteBuffer, sharing shared: Span<UInt8>) -> (WriteOutcome, Int) {
     precondition(queue == nil)
     guard phase == .open else { return (.failed(.canceled), 0) }
-    if session != nil { return writeSecured(buffer.span, sharing: shared) }
+    if isSecured { return writeSecured(buffer.span, sharing: shared) }
     let total = buffer.count + shared.count
     if total == 0 { return (.sent, 0) }
     let status = unsafe buffer.span.withUnsafeBufferPointer { one in
@@ -221,7 +207,7 @@ public enum WriteOutcome {
     -> WriteOutcome
   {
     guard phase == .open else { return .failed(.canceled) }
-    if let session { return writeSecured(session, first, second, third) }
+    if isSecured, let session { return writeSecured(session, first, second, third) }
     return writePlain(first, second, third)
   }
 
@@ -359,11 +345,12 @@ public enum WriteOutcome {
       _ = sendSecured()
     }
     phase = .closing
-    isReading = false
+    reads = false
     handler = nil
     heldPipe = nil
     // libuv holds what it was given until its callback; nobody waits for that any more.
     queue = nil
+    unsafe clibuv_report_states(handle)
     unsafe uv_close(clibuv_stream_handle(handle), streamDidClose)
   }
 
@@ -372,6 +359,7 @@ public enum WriteOutcome {
     if phase == .open { unsafe clibuv_reset_on_close(handle) }
     // Nor may it hear of an orderly end.
     session = nil
+    isSecured = false
     close()
   }
 
@@ -393,7 +381,7 @@ public enum WriteOutcome {
   }
 
   func received(_ bytes: Span<UInt8>) {
-    guard let session else {
+    guard isSecured, let session else {
       handler?.streamDidReceive(bytes)
       return
     }
@@ -421,7 +409,7 @@ public enum WriteOutcome {
 
   func writeOut(_ bytes: Span<UInt8>) -> WriteOutcome { writePlain(bytes, Span(), Span()) }
 
-  func becameReadable() { handler?.streamIsReadable() }
+  func tellReadable() { handler?.streamIsReadable() }
 
   func ended(_ error: UVError?) {
     pauseReading()
