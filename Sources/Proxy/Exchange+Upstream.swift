@@ -9,7 +9,7 @@ extension Exchange {
   /// Takes an idle connection to an endpoint, or begins a new one.
   func lease(_ local: LocalEndpoint) {
     record.value.tries += 1
-    record.value.endpoint = local.endpoint.name
+    if context.accessLog != nil { record.value.endpoint = local.endpoint.name }
     self.local = local
     leasedAt = EventLoop.nanoseconds
     upstream.began(local)

@@ -143,7 +143,7 @@ final class Exchange: StreamHandler, FillingReader {
     hostRange = 0..<0
     isReplayable = true
     (requestRemaining, requestBodyBytes, drainedBytes) = (0, 0, 0)
-    requestDecoder = nil
+    if requestIsChunked { requestDecoder = nil }
     connection = nil
     isConnecting = false
     if !tried.isEmpty { tried.removeAll(keepingCapacity: true) }
@@ -152,7 +152,8 @@ final class Exchange: StreamHandler, FillingReader {
     key = .none
     if responseInbox.value.capacityBytes > 0 { responseInbox.value = ByteBuffer() }
     responseRemaining = 0
-    responseDecoder = nil
+    if responseFraming == .chunked { responseDecoder = nil }
+    responseFraming = .none
     encoding = .none
     (upstreamIsReusable, upstreamIdleLimit) = (false, nil)
     (isEventStream, downstreamHasEnded, upstreamHasEnded) = (false, false, false)
