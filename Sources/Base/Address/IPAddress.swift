@@ -22,7 +22,7 @@ public struct IPAddress: Hashable, Sendable {
 
 extension IPAddress {
   /// Reads dotted decimal or RFC 4291 §2.2 notation, without brackets or zone. `nil` if malformed.
-  public init?(_ text: some StringProtocol) {
+  public init?(_ text: String) {
     if let value = IPAddress.parseV4(text) {
       self.init(v4: value)
       return
@@ -30,6 +30,8 @@ extension IPAddress {
     guard let (high, low) = IPAddress.parseV6(text) else { return nil }
     self.init(high: high, low: low)
   }
+
+  public init?(_ text: Substring) { self.init(String(text)) }
 
   /// Reads what stands at `bytes[range]`: the same notations, without a copy for dotted decimal.
   public init?(_ bytes: Span<UInt8>, _ range: Range<Int>) {
@@ -51,7 +53,7 @@ extension IPAddress {
     for index in range {
       let byte = bytes[index]
       if ASCII.isDigit(byte) {
-        // As below: no leading zeros.
+        // No leading zeros: some readers take them for octal, and the two would disagree.
         guard digits == 0 || octet > 0 else { return nil }
         octet = octet * 10 + UInt32(byte - 0x30)
         digits += 1
@@ -66,28 +68,19 @@ extension IPAddress {
     return value << 8 | octet
   }
 
-  private static func parseV4(_ text: some StringProtocol) -> UInt32? {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
-    var value: UInt32 = 0
-    for part in parts {
-      // No leading zeros: some readers take them for octal, and the two would disagree.
-      guard part.utf8.allSatisfy(ASCII.isDigit), part.utf8.count <= 3, part == "0" || !part.hasPrefix("0"),
-        let octet = UInt32(part), octet <= 255
-      else { return nil }
-      value = value << 8 | octet
-    }
-    return value
+  private static func parseV4(_ text: String) -> UInt32? {
+    let bytes = text.utf8Span.span
+    return parseV4(bytes, bytes.indices)
   }
 
-  private static func parseV6(_ text: some StringProtocol) -> (UInt64, UInt64)? {
+  private static func parseV6(_ text: String) -> (UInt64, UInt64)? {
     var before: [UInt16] = []
     var after: [UInt16] = []
     var compressed = false
-    var rest = String(text)
+    var rest = text
     // A dotted tail stands for the last two groups.
     if rest.contains("."), let colon = rest.lastIndex(of: ":") {
-      guard let tail = parseV4(rest[rest.index(after: colon)...]) else { return nil }
+      guard let tail = parseV4(String(rest[rest.index(after: colon)...])) else { return nil }
       rest =
         String(rest[...colon]) + String(tail >> 16, radix: 16) + ":" + String(tail & 0xFFFF, radix: 16)
     }
@@ -183,7 +176,7 @@ public struct CIDR: Hashable, Sendable, CustomStringConvertible {
   /// if bits beyond the prefix are set: more likely a slip than a wish.
   public init?(_ text: some StringProtocol) {
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let address = IPAddress(parts[0]) else { return nil }
+    guard let address = IPAddress(String(parts[0])) else { return nil }
     let widest = address.isV4 ? 32 : 128
     var bits = widest
     if parts.count == 2 {

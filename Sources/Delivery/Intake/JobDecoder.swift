@@ -81,15 +81,10 @@ struct JobDecoder {
       throw Problem.member(
         path.isEmpty ? "the body" : String(path.dropLast()), "is no object", expected: "an object")
     }
-    var given: [String: JSONReader.Value] = [:]
-    for (name, value) in reader.members(of: value) {
-      guard given.updateValue(value, forKey: name) == nil else {
-        throw Problem.member(path + name, "is there twice", expected: "each member once")
-      }
+    var members = Members(reader: reader, given: reader.members(of: value), path: path)
+    if let name = members.repeated {
+      throw Problem.member(path + name, "is there twice", expected: "each member once")
     }
-    // `null` is the same as nothing.
-    for (name, value) in given where value.kind == .null { given[name] = nil }
-    var members = Members(reader: reader, given: given, path: path)
     guard let url = try members.text("external_url") else {
       throw Problem.member(path + "external_url", "is missing", expected: JobDecoder.urlExpected)
     }
@@ -172,17 +167,18 @@ struct JobDecoder {
         throw Problem.member(
           "\(path).\(name)", "is no field name", expected: "a token (RFC 9110 section 5.6.2)")
       }
+      let lower = name.lowercased()
       let isArray = value.kind == .array
       for value in isArray ? members.reader.elements(of: value) : [value] {
-        let text = try JobDecoder.fieldValue(members.reader, value, "\(path).\(name)")
-        if JobDecoder.forbidden.contains(name.lowercased()) {
+        let text = try JobDecoder.fieldValue(members.reader, value, path, name)
+        if JobDecoder.forbidden.contains(lower) {
           // A copy of what is sent anyway does no harm.
-          if name.lowercased() == "host", text.lowercased() == spec.destination.authority { continue }
+          if lower == "host", text.lowercased() == spec.destination.authority { continue }
           throw Problem.member(
             "\(path).\(name)", "is for a connection or for the framing, and set here",
             expected: "fields of the request itself")
         }
-        if signs, Signature.fields.contains(name.lowercased()) {
+        if signs, Signature.fields.contains(lower) {
           throw Problem.member(
             "\(path).\(name)", "is a field of the signature, which is made here",
             expected: "fields of the request itself")
@@ -197,19 +193,22 @@ struct JobDecoder {
   }
 
   private static func fieldValue(
-    _ reader: JSONReader, _ value: JSONReader.Value, _ member: String
+    _ reader: JSONReader, _ value: JSONReader.Value, _ path: String, _ name: String
   ) throws(Problem) -> String {
     let text: String
     switch value.kind {
     case .string: text = reader.text(of: value)
     case .number, .truth: text = String(decoding: reader.copy(of: value), as: UTF8.self)
     default:
-      throw Problem.member(member, "has a value of the wrong type", expected: "a text, or an array of texts")
+      throw Problem.member(
+        "\(path).\(name)", "has a value of the wrong type", expected: "a text, or an array of texts")
     }
     guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
-      throw Problem.member(member, "has a control character in its value", expected: "a text in one line")
+      throw Problem.member(
+        "\(path).\(name)", "has a control character in its value", expected: "a text in one line")
     }
-    return String(decoding: text.utf8.trimmingBlanks, as: UTF8.self)
+    let trimmed = text.utf8.trimmingBlanks
+    return trimmed.count == text.utf8.count ? text : String(decoding: trimmed, as: UTF8.self)
   }
 
   // MARK: Body
@@ -275,8 +274,10 @@ struct JobDecoder {
   ) throws(Problem) -> RetryPolicy {
     guard value.kind == .object else { throw Problem.member(path, "is no object", expected: "an object") }
     var policy = RetryPolicy()
-    var members = Members(reader: reader, given: [:], path: path + ".")
-    for (name, value) in reader.members(of: value) { members.given[name] = value }
+    var members = Members(reader: reader, given: reader.members(of: value), path: path + ".")
+    if let name = members.repeated {
+      throw Problem.member("\(path).\(name)", "is there twice", expected: "each member once")
+    }
     if let count = members.take("max_attempts") {
       guard let number = reader.number(of: count), number >= 1, number <= 100, number == number.rounded()
       else {
@@ -339,12 +340,39 @@ private struct Members {
   ]
 
   let reader: JSONReader
-  var given: [String: JSONReader.Value]
+  /// In a list: of so few each is found sooner by looking than by hashing.
+  private var given: [(name: String, value: JSONReader.Value)]
   let path: String
+  /// A name that is there twice.
+  let repeated: String?
 
-  var left: [String] { given.keys.sorted() }
+  init(reader: JSONReader, given: [(name: String, value: JSONReader.Value)], path: String) {
+    (self.reader, self.path) = (reader, path)
+    repeated = Members.repeated(given)
+    // `null` is the same as nothing.
+    self.given = given.filter { $0.value.kind != .null }
+  }
 
-  mutating func take(_ name: String) -> JSONReader.Value? { given.removeValue(forKey: name) }
+  private static func repeated(_ given: [(name: String, value: JSONReader.Value)]) -> String? {
+    // Of many, too, each is compared with few: who sends thousands is not to be waited for.
+    guard given.count <= known.count else {
+      var seen: Set<String> = []
+      return given.first { !seen.insert($0.name).inserted }?.name
+    }
+    for (index, member) in given.enumerated()
+    where given[..<index].contains(where: { $0.name == member.name }) {
+      return member.name
+    }
+    return nil
+  }
+
+  /// What nobody took, in order of names.
+  var left: [String] { given.map(\.name).sorted() }
+
+  mutating func take(_ name: String) -> JSONReader.Value? {
+    guard let index = given.firstIndex(where: { $0.name == name }) else { return nil }
+    return given.remove(at: index).value
+  }
 
   mutating func text(_ name: String) throws(Problem) -> String? {
     guard let value = take(name) else { return nil }

@@ -19,100 +19,134 @@ public struct Destination: Hashable, Sendable {
   /// Spaces and what is no ASCII are percent-encoded in path and query, as browsers do; a fragment is left out.
   /// - Throws: what is wrong with it, in a few words.
   public init(_ text: String) throws(Malformed) {
-    var rest = Substring(text)
-    guard text.utf8.count <= Destination.bytesMax else { throw Malformed("is longer than 8 KiB") }
-    for byte in text.utf8 where byte < 0x20 || byte == 0x7F {
-      throw Malformed("has a control character")
-    }
     // By bytes throughout: a mark that combines with the one before it would hide that from a search by characters.
-    let scheme = rest.upToFirst(":")
-    switch scheme.lowercased() {
-    case "http": isSecure = false
-    case "https": isSecure = true
-    default: throw Malformed("is no absolute http or https URL")
+    let bytes = text.utf8Span.span
+    guard bytes.count <= Destination.bytesMax else { throw Malformed("is longer than 8 KiB") }
+    var hasBackslash = false
+    for index in bytes.indices {
+      let byte = bytes[index]
+      if byte < 0x20 || byte == 0x7F { throw Malformed("has a control character") }
+      if byte == UInt8(ascii: "\\") { hasBackslash = true }
     }
-    rest = rest[scheme.endIndex...]
-    guard rest.utf8.starts(with: "://".utf8) else { throw Malformed("has no // after its scheme") }
-    rest = Substring(rest.utf8.dropFirst(3))
-    let authority = rest.upToFirst("/", "?", "#")
-    rest = rest[authority.endIndex...]
-    if authority.utf8.contains(UInt8(ascii: "@")) { throw Malformed("has user info, which is not sent") }
-    if text.utf8.contains(UInt8(ascii: "\\")) { throw Malformed("has a backslash") }
-    (host, port, address) = try Destination.readAuthority(authority, isSecure: isSecure)
-    rest = rest.upToFirst("#")
-    target = (rest.utf8.first == UInt8(ascii: "/") ? "" : "/") + Destination.encoded(rest)
+    let schemeEnd = Destination.first(in: bytes, 0..<bytes.count) { $0 == UInt8(ascii: ":") } ?? bytes.count
+    isSecure = schemeEnd == 5
+    guard ASCII.equals(bytes, 0, schemeEnd, ignoringCase: isSecure ? "https" : "http") else {
+      throw Malformed("is no absolute http or https URL")
+    }
+    let start = schemeEnd + 3
+    guard start <= bytes.count, ASCII.equals(bytes, schemeEnd, start, ignoringCase: "://") else {
+      throw Malformed("has no // after its scheme")
+    }
+    let end =
+      Destination.first(in: bytes, start..<bytes.count) {
+        $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#")
+      } ?? bytes.count
+    if Destination.first(in: bytes, start..<end, where: { $0 == UInt8(ascii: "@") }) != nil {
+      throw Malformed("has user info, which is not sent")
+    }
+    if hasBackslash { throw Malformed("has a backslash") }
+    (host, port, address) = try Destination.readAuthority(bytes, start..<end, isSecure: isSecure)
+    let targetEnd =
+      Destination.first(in: bytes, end..<bytes.count) { $0 == UInt8(ascii: "#") } ?? bytes.count
+    target = Destination.encoded(bytes, end..<targetEnd)
     // What is stored is read again: it must not have grown beyond the bound.
     guard self.text.utf8.count <= Destination.bytesMax else { throw Malformed("is longer than 8 KiB") }
   }
 
+  private static func first(in bytes: Span<UInt8>, _ range: Range<Int>, where isWanted: (UInt8) -> Bool)
+    -> Int?
+  {
+    var index = range.lowerBound
+    while index < range.upperBound {
+      if isWanted(bytes[index]) { return index }
+      index += 1
+    }
+    return nil
+  }
+
   private static func readAuthority(
-    _ authority: Substring, isSecure: Bool
+    _ bytes: Span<UInt8>, _ range: Range<Int>, isSecure: Bool
   ) throws(Malformed) -> (String, UInt16, IPAddress?) {
-    var name = authority
-    var portText: Substring?
-    if authority.hasPrefix("[") {
-      guard let end = authority.firstIndex(of: "]") else { throw Malformed("has no ] after its address") }
-      name = authority[authority.index(after: authority.startIndex)..<end]
-      let tail = authority[authority.index(after: end)...]
-      if !tail.isEmpty {
-        guard tail.hasPrefix(":") else { throw Malformed("has something between its address and its port") }
-        portText = tail.dropFirst()
+    if !range.isEmpty, bytes[range.lowerBound] == UInt8(ascii: "[") {
+      guard let end = first(in: bytes, range, where: { $0 == UInt8(ascii: "]") }) else {
+        throw Malformed("has no ] after its address")
       }
-      guard let address = IPAddress(name), name.contains(":") else {
-        throw Malformed("has no IPv6 address between its brackets")
+      let tail = end + 1..<range.upperBound
+      if !tail.isEmpty, bytes[tail.lowerBound] != UInt8(ascii: ":") {
+        throw Malformed("has something between its address and its port")
       }
-      return ("\(address)", try readPort(portText, isSecure), address)
+      let name = range.lowerBound + 1..<end
+      guard let address = IPAddress(bytes, name),
+        first(in: bytes, name, where: { $0 == UInt8(ascii: ":") }) != nil
+      else { throw Malformed("has no IPv6 address between its brackets") }
+      return ("\(address)", try readPort(bytes, tail.dropFirst(), isSecure), address)
     }
-    if let colon = authority.firstIndex(of: ":") {
-      name = authority[..<colon]
-      portText = authority[authority.index(after: colon)...]
-    }
-    if name.hasSuffix(".") { name = name.dropLast() }
-    let host = name.lowercased()
-    let port = try readPort(portText, isSecure)
-    guard !host.isEmpty else { throw Malformed("has no host") }
-    guard host.utf8.count <= 253 else { throw Malformed("has a host name of more than 253 characters") }
-    let labels = host.split(separator: ".", omittingEmptySubsequences: false)
-    for label in labels {
-      guard (1...63).contains(label.utf8.count) else {
-        throw Malformed("has a host name with a label that is none")
-      }
-      guard label.utf8.allSatisfy({ isNameByte($0) }) else {
-        throw Malformed("has a host name with other characters than letters, digits, - and _")
-      }
-    }
+    let colon = first(in: bytes, range) { $0 == UInt8(ascii: ":") } ?? range.upperBound
+    var name = range.lowerBound..<colon
+    if let last = name.last, bytes[last] == UInt8(ascii: ".") { name = name.dropLast() }
+    let port = try readPort(bytes, (colon..<range.upperBound).dropFirst(), isSecure)
+    guard !name.isEmpty else { throw Malformed("has no host") }
+    guard name.count <= 253 else { throw Malformed("has a host name of more than 253 characters") }
+    let last = try checkLabels(bytes, name)
+    var host = ByteBuffer(capacity: name.count)
+    host.append(lowercasing: bytes, name)
     // The resolver would take 127.1, 0177.0.0.1, 0x7f.1 and 2130706433 for addresses that others do not see.
-    if let last = labels.last, last.utf8.allSatisfy(ASCII.isDigit) || last.hasPrefix("0x") {
-      guard let address = IPAddress(host) else {
+    if first(in: bytes, last, where: { !ASCII.isDigit($0) }) == nil
+      || last.count >= 2 && ASCII.equals(bytes, last.lowerBound, last.lowerBound + 2, ignoringCase: "0x")
+    {
+      guard let address = IPAddress(bytes, name) else {
         throw Malformed("has a host that is a number and no IPv4 address")
       }
-      return (host, port, address)
+      return (host.text(), port, address)
     }
-    return (host, port, nil)
+    return (host.text(), port, nil)
+  }
+
+  /// - Returns: the last of them.
+  private static func checkLabels(_ bytes: Span<UInt8>, _ name: Range<Int>) throws(Malformed) -> Range<Int> {
+    var start = name.lowerBound
+    while true {
+      let end = first(in: bytes, start..<name.upperBound) { $0 == UInt8(ascii: ".") } ?? name.upperBound
+      guard (1...63).contains(end - start) else {
+        throw Malformed("has a host name with a label that is none")
+      }
+      guard first(in: bytes, start..<end, where: { !isNameByte($0) }) == nil else {
+        throw Malformed("has a host name with other characters than letters, digits, - and _")
+      }
+      if end == name.upperBound { return start..<end }
+      start = end + 1
+    }
   }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
-      UInt8(ascii: "_"):
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
       true
     default: false
     }
   }
 
-  private static func readPort(_ text: Substring?, _ isSecure: Bool) throws(Malformed) -> UInt16 {
+  private static func readPort(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, _ isSecure: Bool
+  ) throws(Malformed) -> UInt16 {
     // An empty port is the default one. RFC 3986 §6.2.3.
-    guard let text, !text.isEmpty else { return isSecure ? 443 : 80 }
-    guard text.utf8.count <= 5, text.utf8.allSatisfy(ASCII.isDigit), let port = UInt16(text), port > 0 else {
-      throw Malformed("has a port that is none")
+    if range.isEmpty { return isSecure ? 443 : 80 }
+    var port = 0
+    for index in range {
+      guard range.count <= 5, ASCII.isDigit(bytes[index]) else { throw Malformed("has a port that is none") }
+      port = port * 10 + Int(bytes[index] - 0x30)
     }
-    return port
+    guard (1...65_535).contains(port) else { throw Malformed("has a port that is none") }
+    return UInt16(port)
   }
 
-  private static func encoded(_ text: Substring) -> String {
-    guard text.utf8.contains(where: mustBeEncoded) else { return String(text) }
-    var buffer = ByteBuffer()
-    for byte in text.utf8 {
+  /// Path and query, with a slash before them.
+  private static func encoded(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
+    var buffer = ByteBuffer(capacity: range.count + 1)
+    if range.isEmpty || bytes[range.lowerBound] != UInt8(ascii: "/") { buffer.append("/") }
+    for index in range {
+      let byte = bytes[index]
       if mustBeEncoded(byte) {
         buffer.append("%")
         // In capitals: RFC 3986 §2.1.
@@ -157,12 +191,5 @@ extension Destination {
   var textWithoutQuery: String {
     guard let mark = target.firstIndex(of: "?") else { return text }
     return "\(isSecure ? "https" : "http")://\(authority)\(target[..<mark])?..."
-  }
-}
-
-extension Substring {
-  /// All before the first of these bytes.
-  fileprivate func upToFirst(_ bytes: Unicode.Scalar...) -> Substring {
-    self[..<(utf8.firstIndex { byte in bytes.contains { UInt8(ascii: $0) == byte } } ?? endIndex)]
   }
 }
