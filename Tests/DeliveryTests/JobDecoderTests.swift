@@ -95,6 +95,8 @@ import Testing
     (#""retry":{"max_attempts":1.5}"#, "retry.max_attempts"), (#""retry":{"backoff":"x"}"#, "retry.backoff"),
     (#""retry":{"initial":"1y"}"#, "retry.initial"), (#""retry":{"on":["4xx"]}"#, "retry.on"),
     (#""retry":{"on":"5xx"}"#, "retry.on"), (#""retry":{"other":1}"#, "retry.other"),
+    (#""retry":{"max_attempts":1,"max_attempts":2}"#, "retry.max_attempts"),
+    (#""extra":null,"extra":null"#, "extra"),
     (#""delay":-1"#, "delay"), (#""delay":1e9"#, "delay"), (#""not_before":"tomorrow""#, "not_before"),
     (#""delay":1,"not_before":1"#, "not_before"), (#""not_before":1e18"#, "not_before"),
     (#""callback_url":"x""#, "callback_url"), (#""callback_url":"http://10.0.0.1/""#, "callback_url"),
@@ -116,6 +118,17 @@ import Testing
   func `what is no request`(_ text: String, _ status: Int) throws {
     let problem = #expect(throws: Problem.self) { try decoder.request(Array(text.utf8)) }
     #expect(problem?.status == status)
+  }
+
+  @Test func `a flood of members is refused as quickly as it is read`() throws {
+    let names = (0..<100_000).map { "\"m\($0)\":0" }
+    for (last, member) in [("", "m0"), (",\"m7\":0", "m7")] {
+      let begin = ContinuousClock.now
+      let problem = #expect(throws: Problem.self) { try job(names.joined(separator: ",") + last) }
+      #expect(problem?.member == member)
+      // Compared with one another they would take minutes.
+      #expect(ContinuousClock.now - begin < .seconds(20))
+    }
   }
 
   @Test func `batches, all or none`() throws {

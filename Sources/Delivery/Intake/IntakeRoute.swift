@@ -67,6 +67,8 @@ enum IntakeRoute {
 
   private static func isJSON(_ type: String?, allowsLines: Bool) -> Bool {
     guard let type else { return false }
+    // As nearly all write it.
+    if type == "application/json" { return true }
     let essence = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
     if essence == "application/json" || essence.hasPrefix("application/") && essence.hasSuffix("+json") {
       return true

@@ -385,7 +385,7 @@ private struct Members {
   /// A number of seconds, or a text such as `90s`, `5m`, `250ms`.
   mutating func seconds(_ name: String, from lower: Double, to upper: Double) throws(Problem) -> Interval? {
     guard let value = take(name) else { return nil }
-    let expected = "seconds as a number, or a text such as 90s, from \(lower) to \(Int(upper)) s"
+    var expected: String { "seconds as a number, or a text such as 90s, from \(lower) to \(Int(upper)) s" }
     let seconds: Double?
     switch value.kind {
     case .number: seconds = reader.number(of: value)
