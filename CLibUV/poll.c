@@ -27,8 +27,9 @@
 
 enum { EVENTS_MAX = 256, DESCRIPTORS_MAX = 1 << 20, AGAIN_MAX = 512 };
 
-/* What is known of a descriptor. Only its own loop's thread has it, but the next one with that number may be another's:
- * hence atomic, relaxed, as the kernel orders a close before the open. */
+/* What is known of a descriptor. Only its own loop's thread changes it, but once it is closed the next one with that
+ * number may be another's, while the first still has the number in its list: hence atomic, and each leaves alone what
+ * another loop waits for. */
 struct watch {
   _Atomic int epoll;
   _Atomic uint32_t events;
@@ -47,10 +48,12 @@ static struct watch *watch_of(int descriptor) {
   return descriptor >= 0 && descriptor < DESCRIPTORS_MAX ? &watches[descriptor] : NULL;
 }
 
-static uint32_t load(struct watch *watch) { return atomic_load_explicit(&watch->events, memory_order_relaxed); }
+/* Whoever sees the events sees whose they are. */
+static uint32_t load(struct watch *watch) { return atomic_load_explicit(&watch->events, memory_order_acquire); }
 static void store(struct watch *watch, uint32_t events) {
-  atomic_store_explicit(&watch->events, events, memory_order_relaxed);
+  atomic_store_explicit(&watch->events, events, memory_order_release);
 }
+static int epoll_of(struct watch *watch) { return atomic_load_explicit(&watch->epoll, memory_order_relaxed); }
 
 static int control(int epoll, int operation, int descriptor, struct epoll_event *event) {
   return (int)syscall(SYS_epoll_ctl, epoll, operation, descriptor, event);
@@ -58,13 +61,13 @@ static int control(int epoll, int operation, int descriptor, struct epoll_event 
 
 /* Waiting for the same once more puts what is ready already back in line. What was closed meanwhile is an error of no
  * importance. */
-static void ask_again(int descriptor) {
+static void ask_again(int epoll, int descriptor) {
   struct watch *watch = watch_of(descriptor);
   uint32_t events = load(watch);
-  if ((events & FLAGS) != FLAGS) return;
+  if ((events & FLAGS) != FLAGS || epoll_of(watch) != epoll) return;
   store(watch, events & ~AGAIN);
   struct epoll_event event = {.events = events & ~FLAGS, .data.fd = descriptor};
-  (void)control(atomic_load_explicit(&watch->epoll, memory_order_relaxed), EPOLL_CTL_MOD, descriptor, &event);
+  (void)control(epoll, EPOLL_CTL_MOD, descriptor, &event);
 }
 
 static void report_again(int descriptor) {
@@ -77,7 +80,7 @@ static void report_again(int descriptor) {
   if (again_count < AGAIN_MAX) {
     again[again_count++] = descriptor;
   } else {
-    ask_again(descriptor);
+    ask_again(epoll_of(watch), descriptor);
   }
 }
 
@@ -96,7 +99,7 @@ int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *even
 }
 
 static int wait_for(int epoll, struct epoll_event *events, int wanted, int timeout, const sigset_t *mask) {
-  while (again_count > 0) ask_again(again[--again_count]);
+  while (again_count > 0) ask_again(epoll, again[--again_count]);
   if (wanted > EVENTS_MAX) wanted = EVENTS_MAX;
   int count = (int)syscall(SYS_epoll_pwait, epoll, events, wanted, timeout, mask, _NSIG / 8);
   for (int index = 0; index < count; index++)
