@@ -354,7 +354,7 @@ private struct Members {
   }
 
   private static func repeated(_ given: [(name: String, value: JSONReader.Value)]) -> String? {
-    // Of many, too, each is compared with few: who sends thousands is not to be waited for.
+    // Thousands are hashed: comparing each with all the others would take minutes.
     guard given.count <= known.count else {
       var seen: Set<String> = []
       return given.first { !seen.insert($0.name).inserted }?.name
