@@ -34,28 +34,31 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   /// Who the connection is from: the other end of the socket, or whom a PROXY header names. `nil` for unix-domain
   /// sockets.
   private(set) var peer: IPAddress?
+  // The small ones together: each on its own would take eight bytes of every connection.
   private(set) var isTrusted = false
-  /// Whom `peer` is counted as: hashed once a connection, not once a request.
-  private(set) var peerKey = ClientKey(nil)
   /// A PROXY header must come before anything else.
   var awaitsProxyHeader: Bool
+  private var phase = Phase.head
+  /// `feed` is on the stack: whoever makes progress possible need not call it.
+  private var isFeeding = false
+  private var hasServed = false
+  /// Whether it is a TLS connection.
+  let isSecured: Bool
+  /// The head timeout runs already for the head that is in the inbox.
+  private var isReadingHead = false
+  /// Whom `peer` is counted as: hashed once a connection, not once a request.
+  private(set) var peerKey = ClientKey(nil)
   /// Whose connections this one is counted among.
   var countedKey: ClientKey?
   var registryIndex = 0
-  private var phase = Phase.head
   /// Bytes that came before they could be used: part of a head, the next request, a body that the
   /// origin is not ready for. Owns memory only while there are any.
   private let inbox = Confined(ByteBuffer())
   private var exchange: Exchange?
   private var lingerBytes = 0
-  /// `feed` is on the stack: whoever makes progress possible need not call it.
-  private var isFeeding = false
-  private var hasServed = false
 
   /// As it was written, a host that the connection's certificates were found to be for.
   var servedHost: [UInt8] = []
-  /// Whether it is a TLS connection.
-  let isSecured: Bool
 
   init(_ stream: SocketStream, context: ProxyContext, isSecured: Bool = false) {
     self.isSecured = isSecured
@@ -146,11 +149,11 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
   }
 
   /// Bytes of a handshake that came in one piece with a PROXY header.
-  private var pendingSecured: ByteBuffer?
+  private var pendingSecured: Confined<ByteBuffer>?
 
   private func feedSecured() {
-    guard var buffer = pendingSecured.take() else { return }
-    stream.take(&buffer)
+    guard let buffer = pendingSecured.take() else { return }
+    stream.take(buffer.value)
   }
 
   /// Tries again with what is in the inbox: the origin is ready, or the exchange before is done.
@@ -184,9 +187,6 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
       }
     if wantsBytes { stream.startReading() } else { stream.pauseReading() }
   }
-
-  /// The head timeout runs already for the head that is in the inbox.
-  private var isReadingHead = false
 
   /// Uses what it can from the front of `bytes`. Returns how much that was.
   private func feed(_ bytes: Span<UInt8>) -> Int {
@@ -256,8 +256,8 @@ final class ClientConnection: StreamHandler, TimeoutHandler {
       // What came with the header is of the handshake already. Not from within: it calls back.
       if count < bytes.count {
         let rest = bytes.extracting(count..<bytes.count)
-        pendingSecured = ByteBuffer()
-        pendingSecured?.append(rest)
+        pendingSecured = Confined(ByteBuffer())
+        pendingSecured?.value.append(rest)
       }
       return bytes.count
     case .malformed:

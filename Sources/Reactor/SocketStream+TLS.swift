@@ -4,7 +4,7 @@ internal import TLS
 // What a secured stream does otherwise.
 extension SocketStream {
   /// Takes bytes that were read before the connection was secured.
-  public func take(_ bytes: inout ByteBuffer) {
+  public func take(_ bytes: borrowing ByteBuffer) {
     guard let session, isOpen else { return }
     receiveSecured(session, bytes.span)
   }
@@ -49,8 +49,8 @@ extension SocketStream {
 
   /// A handshake waits for its turn with what came of it.
   func handshakeMayGoOn() {
-    guard isOpen, let session, let bytes = takeDeferred() else { return }
-    receiveSecured(session, bytes.span)
+    guard let bytes = takeDeferred() else { return }
+    take(bytes.value)
   }
 
   func receiveSecured(_ session: TLSSession, _ bytes: Span<UInt8>) {

@@ -58,11 +58,11 @@ public enum WriteOutcome {
   public var isReading: Bool { reads }
   var readMode = ReadMode.head
   private var shutsDownWhenDrained = false
+  private var isSecured = false
   /// Non-nil where the connection is secured: what is received comes from it, what is written goes to it.
   public private(set) var session: TLSSession?
-  private var isSecured = false
-  /// What came of a handshake that waits for its turn.
-  private var deferred: ByteBuffer?
+  /// What came of a handshake that waits for its turn. Apart, as few connections ever have any.
+  private var deferred: Confined<ByteBuffer>?
   /// A pipe with bytes for this stream, between those in flight and those gathering in `queue`.
   private var heldPipe: SplicePipe?
 
@@ -386,18 +386,18 @@ public enum WriteOutcome {
       return
     }
     if deferred != nil {
-      deferred?.append(bytes)
+      deferred?.value.append(bytes)
       return
     }
     if session.isServer, !session.isEstablished, !loop.handshakes.mayBegin(self) {
-      deferred = ByteBuffer()
-      deferred?.append(bytes)
+      deferred = Confined(ByteBuffer())
+      deferred?.value.append(bytes)
       return
     }
     receiveSecured(session, bytes)
   }
 
-  func takeDeferred() -> ByteBuffer? { deferred.take() }
+  func takeDeferred() -> Confined<ByteBuffer>? { deferred.take() }
 
   /// Writes past the session, to a peer that does not speak TLS.
   public func writeUnsecured(_ buffer: borrowing ByteBuffer) { _ = writePlain(buffer.span, Span(), Span()) }
