@@ -10,10 +10,10 @@
  * Changes only (EPOLLET), for streams that ask for it. libuv waits for states: whatever the kernel has reported it looks
  * at once more, to find it read meanwhile, which is two looks too many for each proxied request. It also lets some
  * overtake others: what waits for its second look keeps its place, and a client that is quick to ask again has it
- * without standing in line. libuv relies on states in three places, and there the kernel is asked again before the next
- * wait: a read that filled its buffer, a read that was not made (both told by `clibuv_report_again`), and the end of a
- * connection behind bytes that were just read (EPOLLRDHUP tells it). Where a stream stops and starts to read libuv
- * itself asks again, and the end of a write that the kernel refused is a change. */
+ * without standing in line. What is left unread is not told of by itself then, so the kernel is asked again before the
+ * next wait in three places: a read that filled its buffer, a read that was not made (both told by
+ * `clibuv_report_again`), and the end of a connection behind bytes that were just read (EPOLLRDHUP tells it). Where a
+ * stream stops and starts to read libuv itself asks again, and the end of a write that the kernel refused is a change. */
 #define _GNU_SOURCE 1
 #include "CLibUV.h"
 

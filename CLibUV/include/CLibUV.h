@@ -2,7 +2,8 @@
  *
  * Everything here is what Swift cannot say for itself: casts between libuv's handle types, macros,
  * variadic calls, socket options that libuv 1.44 has no function for, splice(2), and how epoll is asked.
- * No allocation, no policy, and no state but what poll.c knows of descriptors. libuv's own functions are used from Swift by their own names.
+ * No allocation, no policy, and no state but what poll.c knows of descriptors. libuv's own functions are used from
+ * Swift by their own names.
  */
 #ifndef CLIBUV_H
 #define CLIBUV_H

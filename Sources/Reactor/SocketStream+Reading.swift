@@ -18,7 +18,7 @@ extension SocketStream {
     unsafe uv_read_stop(handle)
   }
 
-  /// Chooses between reading and being told. Free: libuv asks for a buffer before each read.
+  /// Chooses between reading and being told. Free: looked at before each read.
   public func setReadMode(_ mode: ReadMode) { readMode = mode }
 
   /// So often a stream that fills the buffer is read before others have their turn.
